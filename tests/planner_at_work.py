@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tea_runner.broker import redis_keys
-from tea_runner.core.planning.run_action import RunAction
+from tea_runner.core.planning.cancel_retry_recompute import RunAction
 from tea_runner.wiring import Site
-from workers.run_action_answers import RunActionAnswers
+from workers.cancel_retry_recompute import RunActionAnswers
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import redis
 from tea_runner.broker import redis_keys
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.broker.rq_queues import ListedJob, Serializer
-from tea_runner.core.planning.run_action import RunAction
+from tea_runner.core.planning.cancel_retry_recompute import RunAction
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
 from tests.e2e.pipelines import spec

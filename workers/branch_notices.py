@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Literal
 
+from tea_runner.core.deliveries.registered_webhook import matches_repository
 from tea_runner.core.planning.run import Run
-from tea_runner.core.registered_webhook import matches_repository
 from tea_runner.present import summary_line
 from tea_runner.present.visible_text import visible
 from tea_runner.wiring import Site

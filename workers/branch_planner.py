@@ -13,10 +13,10 @@ from itertools import count
 from tea_runner.broker.job_scripts import ENDED
 from tea_runner.core.errors import TeaError
 from tea_runner.core.git.branch_kinds import ANNEX_BRANCH, exclusion
-from tea_runner.core.git.result_scope import queue_namespace
-from tea_runner.core.planning.held_work import BranchOrders, WorkLimits
+from tea_runner.core.git.branch_results_scope import queue_namespace
+from tea_runner.core.planning.cancel_retry_recompute import RunAction
+from tea_runner.core.planning.paused_or_unapproved_work import BranchOrders, WorkLimits
 from tea_runner.core.planning.run import Run, run_id
-from tea_runner.core.planning.run_action import RunAction
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow.branch_outcome import BranchProgress
 from tea_runner.flow.commit_reader import CommitReader
@@ -30,17 +30,17 @@ from tea_runner.host.gc_tuning import gc_paused
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.host.structured_log import log_fields
 from tea_runner.wiring import Site
+from workers.answer_planner_queries import QuestionAnswers
 from workers.branch_notices import BranchNotices
+from workers.cancel_retry_recompute import RunActionAnswers
 from workers.commit_statuses import CommitStatuses
-from workers.count_run import count_run
 from workers.failure_policy import retry_plan
 from workers.lru_pool import ResourcePool
 from workers.plan_queue_items import read_plan_request, read_question
 from workers.pull_request_approvals import PullRequestApprovals
 from workers.pull_request_comments import PullRequestComments
-from workers.question_answers import QuestionAnswers
 from workers.results_pull_requests import ResultsPullRequests
-from workers.run_action_answers import RunActionAnswers
+from workers.run_metrics import count_run
 from workers.schedule_ticks import WHY, note_next_tick
 from workers.skipped_pushes import SkippedPushes
 from workers.summarize_run import summarize_run

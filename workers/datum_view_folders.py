@@ -22,14 +22,14 @@ from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.host.openat import remove_tree
 from tea_runner.host.world_readable_folder import make_world_readable_folder
-from tea_runner.sandbox.pipeline_secrets import GivenSecrets
-from tea_runner.sandbox.protocol import (
+from tea_runner.sandbox.environment import (
     DEFAULT_SCRATCH,
     Environment,
     Execution,
     Limits,
     SandboxPaths,
 )
+from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.scan_outputs import OutputLimits
 from workers.code_folder import CodeFolder
 from workers.collect_outputs import collect, collect_declared

@@ -28,7 +28,7 @@ class DetailsRecorder:
     """The details of one job.
 
     :param inputs: of its pipeline.
-    :param former: the picture at a path before the job, see :func:`former_picture`.
+    :param former: the picture at a path before the job, see :func:`previous_picture`.
     """
 
     def __init__(

@@ -37,14 +37,14 @@ from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.host.fault_point import reached, step
 from tea_runner.host.openat import remove_tree
 from tea_runner.host.resource_ledger import Reservation
+from tea_runner.sandbox.environment import Environment, Execution
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
-from tea_runner.sandbox.protocol import Environment, Execution
-from workers.former_picture import former_picture
 from workers.job_details_recorder import MOST_PICTURE, DetailsRecorder
 from workers.job_pipeline import job_pipeline
 from workers.job_report import JobReport
 from workers.leaked_secrets import leaks
 from workers.output_storage_check import refused_by_storage, storing_rules
+from workers.previous_output_picture import previous_picture
 from workers.run_datums import DatumRunner
 from workers.store_results_at_tip import ResultsAtTip
 from workers.unpushed_results import Again, UnpushedResults, give_up
@@ -114,7 +114,7 @@ class JobRunner:
             backend,
             self._dependencies.limits.git_file_size,
         )
-        former = former_picture(self.repository, tip, MOST_PICTURE)
+        former = previous_picture(self.repository, tip, MOST_PICTURE)
         report = JobReport(details=DetailsRecorder(inputs, former))
         self._fetched, self._fetch_seconds = 0, 0.0
         stream = self._dependencies.redactor.stream(write)

@@ -16,7 +16,7 @@ from typing import Literal
 from tea_runner.broker.job_logs import JobLog
 from tea_runner.broker.job_store import Claim
 from tea_runner.core.errors import Cancelled, NotOffered, OutsideError, Refused, Superseded
-from tea_runner.core.planning.order import pause_of
+from tea_runner.core.planning.approval_or_pause import pause_of
 from tea_runner.host.fault_point import reached
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.host.resource_ledger import Reservation

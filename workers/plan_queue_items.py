@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from tea_runner.core.deliveries.registered_webhook import is_repository_name
 from tea_runner.core.git.branch_kinds import is_ref_name
-from tea_runner.core.registered_webhook import is_repository_name
 
 
 def read_plan_request(argument: str) -> tuple[str, str] | None:

@@ -6,7 +6,7 @@ import logging
 
 from tea_runner.core.errors import NotFound, Refused
 from tea_runner.core.git.branch_kinds import PULL_REQUEST_PREFIX, is_pull_request_branch
-from tea_runner.core.planning.order import Order
+from tea_runner.core.planning.approval_or_pause import Order
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow.approve_pull_request import approve_pull
 from tea_runner.flow.commit_reader import open_commit

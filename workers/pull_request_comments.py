@@ -20,7 +20,7 @@ from tea_runner.core.git.branch_kinds import (
     is_pull_request_branch,
 )
 from tea_runner.core.git.pull_request import ListedPullRequest
-from tea_runner.core.planning.held_work import PlannedWork, WorkLimits, excess
+from tea_runner.core.planning.paused_or_unapproved_work import PlannedWork, WorkLimits, excess
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import run_status
 from tea_runner.dataset.forge_dataset import ForgeDataset

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 
+from tea_runner.core.deliveries.registered_webhook import matches_repository
 from tea_runner.core.errors import TeaError
 from tea_runner.core.git.pull_request import ListedPullRequest
-from tea_runner.core.registered_webhook import matches_repository
 from tea_runner.core.results.proposed_result import proposal_digest
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow.branch_outcome import BranchProgress

@@ -23,8 +23,8 @@ from tea_runner.flow.prefetch_facts import prefetch_facts
 from tea_runner.host.fault_point import step
 from tea_runner.host.resource_ledger import Reservation
 from tea_runner.present.visible_text import visible
+from tea_runner.sandbox.environment import Environment, Execution, Limits
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
-from tea_runner.sandbox.protocol import Environment, Execution, Limits
 from tea_runner.sandbox.scan_outputs import OutputLimits
 from workers.datum_view_folders import (
     DatasetFolders,

@@ -10,7 +10,7 @@ from tea_runner.core.planning.pipeline_start import PipelineStart
 from tea_runner.core.planning.run import Run
 from tea_runner.wiring import Site
 from workers.branch_notices import BranchNotices
-from workers.count_run import count_run
+from workers.run_metrics import count_run
 from workers.superseded_runs import SupersededRuns
 
 

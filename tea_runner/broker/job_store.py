@@ -19,8 +19,8 @@ import redis
 
 from tea_runner.broker import job_scripts, redis_keys
 from tea_runner.broker.connection import raises_queue_error
+from tea_runner.broker.datum_key_states import DatumKeyStates, with_attributes
 from tea_runner.broker.job_scripts import CANCELLED_MARK
-from tea_runner.broker.key_states import KeyStates, with_attributes
 from tea_runner.core.errors import NewerMessage, NotFound, Refused
 from tea_runner.core.planning.job import Job, seal_job, unseal_job
 
@@ -42,7 +42,7 @@ class Claim:
 
 
 @raises_queue_error
-class JobStore(KeyStates):
+class JobStore(DatumKeyStates):
     """The state of all jobs.
 
     Every method raises QueueError when Redis does not answer, unless it says otherwise.

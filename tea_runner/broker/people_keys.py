@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tea_runner.broker.key_family import key_family
+from tea_runner.broker.redis_key_pattern import redis_key_pattern
 
 
-@key_family("hash", "order_store")
+@redis_key_pattern("hash", "approval_and_pause_store")
 def orders() -> str:
     """What people ordered: subjects of pauses and approvals to the latest order, sealed.
 
@@ -14,19 +14,19 @@ def orders() -> str:
     return "orders"
 
 
-@key_family("string", "question_store", 30)
+@redis_key_pattern("string", "planner_query_store", 30)
 def question(question_id: str) -> str:
     """A question that waits for a planner, sealed."""
     return f"question:{question_id}"
 
 
-@key_family("string", "question_store", 10)
+@redis_key_pattern("string", "planner_query_store", 10)
 def answer(question_id: str) -> str:
     """The answer to a question, as compressed JSON."""
     return f"answer:{question_id}"
 
 
-@key_family("string", "session_store", 7 * 86_400)
+@redis_key_pattern("string", "session_store", 7 * 86_400)
 def session(digest: str) -> str:
     """Who signed in, encrypted; its time to live is the setting ``pages.session``.
 
@@ -35,7 +35,7 @@ def session(digest: str) -> str:
     return f"session:{digest}"
 
 
-@key_family("hash", "sign_in_attempts", 900)
+@redis_key_pattern("hash", "sign_in_attempts", 900)
 def sign_in_attempts(digest: str) -> str:
     """How often somebody failed to sign in.
 
@@ -44,7 +44,7 @@ def sign_in_attempts(digest: str) -> str:
     return f"sign-in:{digest}"
 
 
-@key_family("string", "token_store", 365 * 86_400)
+@redis_key_pattern("string", "token_store", 365 * 86_400)
 def token(digest: str) -> str:
     """What a token for the API stands for, encrypted; it lives as long as the token.
 
@@ -53,7 +53,7 @@ def token(digest: str) -> str:
     return f"api-token:{digest}"
 
 
-@key_family("hash", "token_store", 365 * 86_400)
+@redis_key_pattern("hash", "token_store", 365 * 86_400)
 def tokens(account: str) -> str:
     """Names, scopes and times of an account's tokens, by their digests.
 

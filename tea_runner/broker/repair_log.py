@@ -11,7 +11,7 @@ import redis
 
 from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
-from tea_runner.core.planning.repair import Repair
+from tea_runner.core.planning.reconciler_repair import Repair
 
 #: Repairs that are kept.
 _MOST = 50

@@ -13,8 +13,8 @@ from typing import Any
 import redis
 
 from tea_runner.broker import redis_keys
+from tea_runner.broker.compress_run_datums import pack_datums, with_datums
 from tea_runner.broker.connection import raises_queue_error
-from tea_runner.broker.packed_datums import pack_datums, with_datums
 from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.run import (
     Run,

@@ -6,13 +6,13 @@ import json
 
 import click
 
-from tea_runner.cli import remote_orders
+from tea_runner.cli import remote_approve_and_pause
 from tea_runner.cli.find_runs import echo_visible, find_run
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.core.errors import UsageError
 from tea_runner.core.planning.run_status import RunStatus
-from tea_runner.flow import order_actions
+from tea_runner.flow import approve_pause_resume
 from tea_runner.host.operator_name import operator_name
 from tea_runner.present.json_documents import order_document
 
@@ -28,12 +28,12 @@ def command(context: Context, name: str) -> None:
     pull requests are approved with tea-runner pr approve.
     """
     if context.server is not None:
-        remote_orders.approve(context.server, name, as_json=context.as_json)
+        remote_approve_and_pause.approve(context.server, name, as_json=context.as_json)
         return
     found = find_run(context, name)
     if not isinstance(found, RunStatus):
         raise UsageError(f"{name} is a job", hint="name its run")
-    order = order_actions.approve(context.site, found, operator_name())
+    order = approve_pause_resume.approve(context.site, found, operator_name())
     if context.as_json:
         click.echo(json.dumps(order_document(order), indent=1))
         return

@@ -11,7 +11,7 @@ from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.core.planning.job_record import JobRecord
-from tea_runner.flow.run_actions import cancel_jobs
+from tea_runner.flow.cancel_retry_recompute import cancel_jobs
 from tea_runner.host.operator_name import operator_name
 
 

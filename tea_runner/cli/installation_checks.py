@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tea_runner.cli.git_vulnerabilities import unfixed
 from tea_runner.core.errors import TeaError
-from tea_runner.core.planning.order import Order
+from tea_runner.core.planning.approval_or_pause import Order
 from tea_runner.host import process
 from tea_runner.host.private_folder import how_to_write
 from tea_runner.sandbox.kinds import (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from tea_runner.cli import complete_names, remote_questions
+from tea_runner.cli import complete_names, remote_plan_status_why
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import OpenDataset, open_dataset, report_problems
 from tea_runner.cli.options import at_option, json_option
@@ -20,9 +20,9 @@ from tea_runner.dataset.dataset_base import GitDataset
 from tea_runner.dataset.path_history import last_writers
 from tea_runner.dataset.prov_document import write_prov
 from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.other_commit import files_at, other_commit
+from tea_runner.flow.read_other_commit import files_at, other_commit
+from tea_runner.flow.signed_manifest_rows import row_signer
 from tea_runner.flow.trace_lineage import LineageTracer
-from tea_runner.flow.trusted_rows import row_signer
 from tea_runner.present.lineage_text import down_lines, lineage_row, up_lines
 
 
@@ -50,7 +50,7 @@ def command(
     subdatasets.
     """
     if context.server is not None:
-        remote_questions.ask(
+        remote_plan_status_why.ask(
             context.server,
             "lineage",
             words,

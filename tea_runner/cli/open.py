@@ -11,8 +11,8 @@ from tea_runner.cli import complete_names
 from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
+from tea_runner.core.deliveries.registered_webhook import is_repository_name
 from tea_runner.core.planning.job_record import JobRecord
-from tea_runner.core.registered_webhook import is_repository_name
 
 _RUN, _JOB = re.compile(r"[0-9a-f]{12}"), re.compile(r"[0-9a-f]{32}")
 

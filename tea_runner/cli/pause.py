@@ -6,14 +6,14 @@ import json
 
 import click
 
-from tea_runner.cli import remote_orders
+from tea_runner.cli import remote_approve_and_pause
 from tea_runner.cli.find_runs import echo_visible
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
+from tea_runner.core.deliveries.registered_webhook import is_repository_name
 from tea_runner.core.errors import UsageError
-from tea_runner.core.planning.order import Order
-from tea_runner.core.registered_webhook import is_repository_name
-from tea_runner.flow import order_actions
+from tea_runner.core.planning.approval_or_pause import Order
+from tea_runner.flow import approve_pause_resume
 from tea_runner.host.operator_name import operator_name
 from tea_runner.present.human_units import moment
 from tea_runner.present.json_documents import order_document
@@ -39,9 +39,11 @@ def command(
         return
     check_place(repository, pipeline, everything, verb="pause")
     if context.server is not None:
-        remote_orders.order(context.server, "pause", repository, pipeline, as_json=context.as_json)
+        remote_approve_and_pause.order(
+            context.server, "pause", repository, pipeline, as_json=context.as_json
+        )
         return
-    tell(context, order_actions.pause(context.site, repository, pipeline, operator_name()))
+    tell(context, approve_pause_resume.pause(context.site, repository, pipeline, operator_name()))
 
 
 def check_place(repository: str, pipeline: str, everything: bool, *, verb: str) -> None:
@@ -69,9 +71,9 @@ def tell(context: Context, order: Order) -> None:
 
 def _list(context: Context) -> None:
     if context.server is not None:
-        remote_orders.list_pauses(context.server, as_json=context.as_json)
+        remote_approve_and_pause.list_pauses(context.server, as_json=context.as_json)
         return
-    found = order_actions.pauses(context.site.orders.all())
+    found = approve_pause_resume.pauses(context.site.orders.all())
     if context.as_json:
         click.echo(json.dumps([order_document(order) for order in found], indent=1))
         return

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 
 import click
 
-from tea_runner.cli import complete_names, remote_questions
+from tea_runner.cli import complete_names, remote_plan_status_why
 from tea_runner.cli.main import Context
 from tea_runner.cli.next_ticks import next_tick_lines, next_ticks
 from tea_runner.cli.open_dataset import check_names, open_dataset, report_remarks, report_unsaved
 from tea_runner.cli.options import at_option, json_option, unsaved_option
 from tea_runner.cli.progress_line import progress_line
-from tea_runner.core.planning.held_work import PlannedWork, WorkLimits, excess
+from tea_runner.core.planning.paused_or_unapproved_work import PlannedWork, WorkLimits, excess
 from tea_runner.core.planning.plan import Plan
 from tea_runner.core.spec.variable_values import all_values
 from tea_runner.flow.make_plan import PlannedCommit
@@ -45,7 +45,7 @@ def command(
     Nothing is written or fetched.
     """
     if context.server is not None:
-        remote_questions.ask(context.server, "plan", pipelines, as_json=context.as_json)
+        remote_plan_status_why.ask(context.server, "plan", pipelines, as_json=context.as_json)
         return 0
     session = open_dataset(context)
     if unsaved:

@@ -11,12 +11,12 @@ import click
 from tea_runner.cli import complete_names
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
+from tea_runner.core.deliveries.registered_webhook import is_repository_name
 from tea_runner.core.errors import OutsideError, Refused, UsageError
 from tea_runner.core.git.pull_request import ListedPullRequest
-from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.dataset.changed_files import changed_files
 from tea_runner.dataset.forge_dataset import ForgeDataset
-from tea_runner.flow import approve_pull_request, order_actions
+from tea_runner.flow import approve_pause_resume, approve_pull_request
 from tea_runner.host.operator_name import operator_name
 from tea_runner.present.visible_text import visible
 from tea_runner.wiring import Site
@@ -74,7 +74,7 @@ def approve(context: Context, repository: str, number: int, commit: str) -> None
         _repository(context, repository).approvals, number, commit, branches=settings.branches
     )
     context.site.orders.put(
-        order_actions.pull_request_approval(repository, number, commit, operator_name())
+        approve_pause_resume.pull_request_approval(repository, number, commit, operator_name())
     )
     # Requested here too, for repositories without a webhook.
     context.site.plan_requests.request_plan(

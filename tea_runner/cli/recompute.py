@@ -12,7 +12,7 @@ from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.planning.job_record import JobRecord
-from tea_runner.flow import run_actions
+from tea_runner.flow import cancel_retry_recompute
 from tea_runner.host.operator_name import operator_name
 from tea_runner.present.visible_text import visible
 
@@ -39,10 +39,10 @@ def command(context: Context, name: str, words: tuple[str, ...]) -> None:
         return
     found = find_run(context, name)
     if isinstance(found, JobRecord):
-        wanted, datums = run_actions.datums_of_job(found)
+        wanted, datums = cancel_retry_recompute.datums_of_job(found)
     else:
-        wanted, datums = run_actions.datums_of_run(found.run, words)
-    done = run_actions.recompute(context.site, found, wanted, datums, operator_name())
+        wanted, datums = cancel_retry_recompute.datums_of_run(found.run, words)
+    done = cancel_retry_recompute.recompute(context.site, found, wanted, datums, operator_name())
     run, repository, branch = done.run, done.repository, done.branch
     if context.as_json:
         document = {

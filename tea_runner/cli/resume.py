@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from tea_runner.cli import remote_orders
+from tea_runner.cli import remote_approve_and_pause
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.cli.pause import check_place, tell
-from tea_runner.flow import order_actions
+from tea_runner.flow import approve_pause_resume
 from tea_runner.host.operator_name import operator_name
 
 
@@ -25,6 +25,8 @@ def command(context: Context, repository: str, pipeline: str, everything: bool) 
     """
     check_place(repository, pipeline, everything, verb="resume")
     if context.server is not None:
-        remote_orders.order(context.server, "resume", repository, pipeline, as_json=context.as_json)
+        remote_approve_and_pause.order(
+            context.server, "resume", repository, pipeline, as_json=context.as_json
+        )
         return
-    tell(context, order_actions.resume(context.site, repository, pipeline, operator_name()))
+    tell(context, approve_pause_resume.resume(context.site, repository, pipeline, operator_name()))

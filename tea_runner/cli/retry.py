@@ -10,7 +10,7 @@ from tea_runner.cli import complete_names, remote_runs
 from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
-from tea_runner.flow import run_actions
+from tea_runner.flow import cancel_retry_recompute
 from tea_runner.host.operator_name import operator_name
 
 
@@ -29,7 +29,7 @@ def command(context: Context, name: str) -> None:
         remote_runs.retry(context.server, name, as_json=context.as_json)
         return
     found = find_run(context, name)
-    done = run_actions.retry(context.site, found, operator_name())
+    done = cancel_retry_recompute.retry(context.site, found, operator_name())
     if context.as_json:
         document = {
             "repository": done.repository,

@@ -30,10 +30,10 @@ from tea_runner.cli.setting_names import named
 from tea_runner.core.errors import UsageError
 from tea_runner.dataset.reproducibility_ledger import ReproducibilityLedger
 from tea_runner.flow.branch_outcome import BranchProgress
+from tea_runner.flow.cancel_retry_recompute import new_request_id
 from tea_runner.flow.local_queue import LocalRecomputeRequests
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.pipeline_remarks import pipeline_remarks
-from tea_runner.flow.run_actions import new_request_id
 from tea_runner.present import summary_line
 from tea_runner.present.plan_text import plan_json, plan_lines
 from tea_runner.present.visible_text import visible

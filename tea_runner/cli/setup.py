@@ -18,8 +18,8 @@ from tea_runner.cli.options import json_option
 from tea_runner.cli.organisation_access import connect_organisation
 from tea_runner.cli.setting_names import named
 from tea_runner.cli.webhook import create_webhook
+from tea_runner.core.deliveries.registered_webhook import is_repository_name
 from tea_runner.core.errors import OutsideError, UsageError, UserError
-from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.forge.gitea_administrator import GiteaAdministrator, is_token_of
 from tea_runner.host.proxy_and_certificates import proxy_for
 from tea_runner.settings import Settings, load_settings, settings_text

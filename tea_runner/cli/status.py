@@ -6,7 +6,7 @@ import json
 
 import click
 
-from tea_runner.cli import complete_names, remote_questions
+from tea_runner.cli import complete_names, remote_plan_status_why
 from tea_runner.cli.detached_run_text import detached_status
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import (
@@ -47,7 +47,7 @@ def command(
     removes them) or to a removed pipeline (remove them with git rm). A detached run is told of first.
     """
     if context.server is not None:
-        remote_questions.ask(context.server, "status", pipelines, as_json=context.as_json)
+        remote_plan_status_why.ask(context.server, "status", pipelines, as_json=context.as_json)
         return 0
     session = open_dataset(context)
     if unsaved:

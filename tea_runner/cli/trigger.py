@@ -15,13 +15,13 @@ from tea_runner.cli.open_dataset import check_pipelines, open_dataset
 from tea_runner.cli.options import json_option
 from tea_runner.cli.run import report_progress
 from tea_runner.cli.run_locally import run_locally
+from tea_runner.core.deliveries.registered_webhook import is_repository_name
 from tea_runner.core.errors import UsageError
 from tea_runner.core.pipeline import cron_leaves, pfs_leaves
 from tea_runner.core.planning.asked_tick import AskedTick
 from tea_runner.core.planning.tick_names import tick_name
-from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.core.spec.variable_values import check_values, read_assignments
-from tea_runner.flow import trigger_actions
+from tea_runner.flow import trigger_by_hand
 from tea_runner.host.operator_name import operator_name
 
 
@@ -77,7 +77,7 @@ def _here(context: Context, name: str, given: Mapping[str, str]) -> int:
     variables = check_values(name, pipeline.variables, given)
     held = any(leaf.trigger for leaf in pfs_leaves(pipeline.input))
     if not (held or cron_leaves(pipeline.input) or pipeline.variables):
-        raise trigger_actions.nothing_to_start(name)
+        raise trigger_by_hand.nothing_to_start(name)
     tick = tick_name(datetime.now(UTC))
     asked = _OneStart([AskedTick(pipeline=name, tick=tick, variables=variables)])
     workers = context.settings.worker.count
@@ -96,7 +96,7 @@ def _on_server(
         branch = branch or site.forge_facts.branch_protection(repository).default
         tick = tick_name(datetime.now(UTC))
         by = operator_name()
-        run = trigger_actions.trigger(site, repository, branch, pipeline, tick, by, variables=given)
+        run = trigger_by_hand.trigger(site, repository, branch, pipeline, tick, by, variables=given)
         document = {
             "repository": repository,
             "branch": branch,

@@ -24,7 +24,7 @@ from tea_runner.flow.sign_existing_results import (
     adoptable_results,
     sign_existing_results,
 )
-from tea_runner.flow.trusted_rows import manifest_signer, unproven_datums
+from tea_runner.flow.signed_manifest_rows import manifest_signer, unproven_datums
 from tea_runner.present.visible_text import visible
 
 

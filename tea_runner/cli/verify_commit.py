@@ -15,7 +15,7 @@ from tea_runner.core.errors import Refused, UsageError
 from tea_runner.core.git.commit_signature import split_signature
 from tea_runner.dataset.ssh_signature import check_signature
 from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.trusted_rows import manifest_signer
+from tea_runner.flow.signed_manifest_rows import manifest_signer
 from tea_runner.flow.verify_results_commit import check_commit
 
 

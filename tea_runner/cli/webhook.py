@@ -12,8 +12,8 @@ import click
 from tea_runner.cli import complete_names
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
+from tea_runner.core.deliveries.registered_webhook import ListedWebhook, Webhook, is_repository_name
 from tea_runner.core.errors import ForgeError, NotFound, OutsideError, UsageError
-from tea_runner.core.registered_webhook import ListedWebhook, Webhook, is_repository_name
 from tea_runner.present.visible_text import visible
 from tea_runner.web.host_names import HostNames
 

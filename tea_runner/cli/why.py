@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from tea_runner.cli import complete_names, remote_questions
+from tea_runner.cli import complete_names, remote_plan_status_why
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import OpenDataset, open_dataset, report_problems
 from tea_runner.cli.options import at_option, json_option
@@ -46,7 +46,7 @@ def command(context: Context, words: tuple[str, ...], at: str) -> int:
     or more digits of its key. A path may be a result, an input, or code.
     """
     if context.server is not None:
-        remote_questions.ask(context.server, "why", words, as_json=context.as_json)
+        remote_plan_status_why.ask(context.server, "why", words, as_json=context.as_json)
         return 0
     session = open_dataset(context)
     with progress_line(context, lambda: session.clone.repository.objects.reads):

@@ -22,7 +22,7 @@ from tea_runner.cli.start_checks import (
     require_sandbox,
 )
 from tea_runner.core.errors import OutsideError, QueueError
-from tea_runner.core.planning.order import pause_of
+from tea_runner.core.planning.approval_or_pause import pause_of
 from tea_runner.executors.slurm_client import SlurmClient
 from tea_runner.executors.slurm_time import seconds_left
 from tea_runner.host.start_anew import start_anew

@@ -9,8 +9,8 @@ from typing import Protocol
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.git.annex_paths import lower_directory
 from tea_runner.core.git.branch_kinds import is_pull_request_branch
+from tea_runner.core.git.branch_results_scope import scope_of
 from tea_runner.core.git.pull_request import PULL_HEADS
-from tea_runner.core.git.result_scope import scope_of
 from tea_runner.core.git.tree import lookup
 from tea_runner.core.results.results_branch import BranchTips, ResultsPlace
 from tea_runner.dataset.annex_content import Annex

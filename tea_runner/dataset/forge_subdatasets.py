@@ -10,6 +10,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from tea_runner.core.deliveries.registered_webhook import is_repository_name, matches_repository
 from tea_runner.core.errors import ForgeError, OutsideError, UserError
 from tea_runner.core.git.branch_kinds import is_pull_request_branch
 from tea_runner.core.git.submodules import (
@@ -19,7 +20,6 @@ from tea_runner.core.git.submodules import (
     parse_gitmodules,
     repository_of,
 )
-from tea_runner.core.registered_webhook import is_repository_name, matches_repository
 from tea_runner.dataset.forge_dataset import ForgeDataset
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from tea_runner.core.datums.content_identity import key_size, pointer_key
 from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.core.git.branch_kinds import RESULTS_PREFIX
-from tea_runner.core.git.result_scope import scope_of
+from tea_runner.core.git.branch_results_scope import scope_of
 from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN, TreeEntry, lookup
 from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.manifest_text import ManifestError

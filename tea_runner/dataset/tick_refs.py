@@ -10,7 +10,7 @@ import logging
 from dataclasses import replace
 
 from tea_runner.core.errors import OutsideError, Refused
-from tea_runner.core.git.result_scope import scope_of
+from tea_runner.core.git.branch_results_scope import scope_of
 from tea_runner.core.git.result_seal import seal_result, verify_result_seal
 from tea_runner.core.git.tree import PLAIN, TreeEntry
 from tea_runner.core.planning.tick_book import TickBook, parse_book

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tea_runner.core.planning.held_work import Hold
+from tea_runner.core.planning.paused_or_unapproved_work import Hold
 from tea_runner.core.planning.pipeline_start import PipelineStart
 from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.planning.reasons import Reason

@@ -20,7 +20,7 @@ from tea_runner.flow.input_triggers import holds, look_at_triggers
 from tea_runner.flow.pipeline_inputs import derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.reuse_rule import acceptance_of
-from tea_runner.flow.trusted_rows import unproven_datums
+from tea_runner.flow.signed_manifest_rows import unproven_datums
 from tea_runner.ports import Dataset
 
 

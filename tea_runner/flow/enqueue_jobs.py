@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from itertools import chain
 
-from tea_runner.core.git.result_scope import queue_namespace
+from tea_runner.core.git.branch_results_scope import queue_namespace
 from tea_runner.core.planning.job import Job, Throughput, batch_datums
 from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.planning.worker_requirement import Offered, need_of, unoffered

@@ -4,7 +4,7 @@
 without it; a property test compares the two.  It keeps, for each pipeline, what was derived of it last,
 and takes the first of these ways that applies:
 
-- Nothing that the inputs depend on has changed (:mod:`~tea_runner.flow.input_read_set`): the
+- Nothing that the inputs depend on has changed (:mod:`~tea_runner.flow.input_path_dependencies`): the
   inputs are kept.
 - Some files of the only input have changed: the datums of those files are edited
   (:mod:`~tea_runner.core.datums.incremental_enumerate`), and only they are decided.
@@ -39,7 +39,7 @@ from tea_runner.flow.input_links import (
     refuse_results,
 )
 from tea_runner.flow.input_location import InputLocation, make_source
-from tea_runner.flow.input_read_set import input_dependencies
+from tea_runner.flow.input_path_dependencies import input_dependencies
 from tea_runner.flow.key_lookup import KeyLookup, Recompute
 from tea_runner.flow.linked_folders import LinkedFoldersError
 from tea_runner.flow.make_plan import (
@@ -53,9 +53,9 @@ from tea_runner.flow.pipeline_inputs import (
     locate_inputs,
 )
 from tea_runner.flow.pipeline_key_parts import SharedInputs, shared_inputs
-from tea_runner.flow.pipeline_memory import PipelineMemory
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.resolve_at import resolve_at
+from tea_runner.flow.settled_plan_cache import PipelineMemory
 
 _NO_MANIFEST = Manifest()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tea_runner.core.git.result_scope import results_prefix
+from tea_runner.core.git.branch_results_scope import results_prefix
 from tea_runner.core.planning.plan import KeyedDatum, KnownResult, PipelinePlan, decide
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.results.result import Result

@@ -36,7 +36,7 @@ from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.resolve_image import UnavailableImage
 from tea_runner.flow.reuse_rule import acceptance_of
-from tea_runner.flow.trusted_rows import manifest_signer, unproven_datums
+from tea_runner.flow.signed_manifest_rows import manifest_signer, unproven_datums
 from tea_runner.ports import Dataset
 
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tea_runner.core.errors import UserError
-from tea_runner.core.git.result_scope import queue_namespace
-from tea_runner.core.planning.held_work import BranchOrders, Hold, PlannedWork
+from tea_runner.core.git.branch_results_scope import queue_namespace
 from tea_runner.core.planning.job import Throughput
+from tea_runner.core.planning.paused_or_unapproved_work import BranchOrders, Hold, PlannedWork
 from tea_runner.core.planning.pipeline_start import PipelineStart, starts_between
 from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
@@ -30,6 +30,7 @@ from tea_runner.flow.enqueue_jobs import enqueue_jobs, keep_running_jobs, keys_i
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.input_triggers import planning_time, with_triggers
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
+from tea_runner.flow.output_branch import WholeResults, publish_whole_results, tips_with_results
 from tea_runner.flow.publication_loop_limit import LocalPublicationCounts, PublicationLimit
 from tea_runner.flow.publish_pipeline import (
     BranchMoved,
@@ -43,7 +44,6 @@ from tea_runner.flow.publish_pipeline import (
 from tea_runner.flow.tick_inputs import AskedTicks, due_ticks, with_asked
 from tea_runner.flow.tracked_subdatasets import moved
 from tea_runner.flow.variable_inputs import without_published
-from tea_runner.flow.whole_results import WholeResults, publish_whole_results, tips_with_results
 from tea_runner.ports import Dataset, JobQueue, RecomputeRequests
 
 #: Plans in one call.  A branch that others push to all the time is continued with the next push.

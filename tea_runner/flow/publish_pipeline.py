@@ -11,7 +11,7 @@ from itertools import chain
 
 from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import ContentMissing, OutputRefused, UserError
-from tea_runner.core.git.result_scope import results_prefix
+from tea_runner.core.git.branch_results_scope import results_prefix
 from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.core.results.result import Result

@@ -1,4 +1,4 @@
-"""Reads what is stated of the manifests of a commit; :mod:`trusted_rows` decides what counts."""
+"""Reads what is stated of the manifests of a commit; :mod:`signed_manifest_rows` decides what counts."""
 
 from __future__ import annotations
 

@@ -9,17 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tea_runner.core.delivery_events import (
+from tea_runner.core.deliveries.delivery_events import (
     DeliveryError,
     DeliveryEvent,
     Ignored,
     PullRequestEvent,
 )
-from tea_runner.core.delivery_signature import Headers, dialect, is_signed
+from tea_runner.core.deliveries.delivery_signature import Headers, dialect, is_signed
+from tea_runner.core.deliveries.read_delivery import read_delivery
+from tea_runner.core.deliveries.registered_webhook import Webhook, matches_repository
 from tea_runner.core.errors import QueueError
 from tea_runner.core.git.branch_kinds import ANNEX_BRANCH, PULL_REQUEST_PREFIX, exclusion
-from tea_runner.core.read_delivery import read_delivery
-from tea_runner.core.registered_webhook import Webhook, matches_repository
 from tea_runner.ports import PlanRequests
 
 DeliveryOutcome = Literal["accepted", "ignored", "tested", "refused", "failed"]

@@ -37,8 +37,8 @@ from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.recorded_command import with_attached_files
 from tea_runner.flow.sign_manifest import ManifestSigner, dataset_signer
+from tea_runner.flow.signed_manifest_rows import manifest_signer
 from tea_runner.flow.tracked_subdatasets import HOPS, causes, hops, used
-from tea_runner.flow.trusted_rows import manifest_signer
 from tea_runner.ports import Dataset, Objects, TreeStore
 
 

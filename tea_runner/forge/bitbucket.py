@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from tea_runner.core.errors import ForgeError
-from tea_runner.core.git.branch_protection import BranchProtection
-from tea_runner.core.registered_webhook import (
+from tea_runner.core.deliveries.registered_webhook import (
     ListedWebhook,
     is_repository_name,
     matches_repository,
 )
+from tea_runner.core.errors import ForgeError
+from tea_runner.core.git.branch_protection import BranchProtection
 from tea_runner.core.repository_visibility import Audience
 from tea_runner.forge.bitbucket_pull_requests import (
     BitbucketPullRequests,

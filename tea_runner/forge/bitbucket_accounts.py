@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import unquote, urlencode
 
 from tea_runner.core.access import AccessLevel
-from tea_runner.core.registered_webhook import is_repository_name
+from tea_runner.core.deliveries.registered_webhook import is_repository_name
 from tea_runner.forge.bitbucket_pull_requests import full_name, repository_api
 from tea_runner.forge.gitea_accounts import GiteaAccounts
 

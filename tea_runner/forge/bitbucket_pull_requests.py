@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import Any, Literal
 from urllib.parse import quote, unquote, urlencode
 
+from tea_runner.core.deliveries.registered_webhook import is_repository_name
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.git.pull_request import ListedPullRequest
-from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.forge.rest_api import RestApi
 
 _ROWS = 50

@@ -18,15 +18,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from tea_runner.core.delivery_events import reason_to_ignore
-from tea_runner.core.errors import ForgeError
-from tea_runner.core.git.branch_protection import BranchProtection
-from tea_runner.core.git.pull_request import PULL_HEADS, ListedPullRequest
-from tea_runner.core.registered_webhook import (
+from tea_runner.core.deliveries.delivery_events import reason_to_ignore
+from tea_runner.core.deliveries.registered_webhook import (
     ListedWebhook,
     is_repository_name,
     matches_repository,
 )
+from tea_runner.core.errors import ForgeError
+from tea_runner.core.git.branch_protection import BranchProtection
+from tea_runner.core.git.pull_request import PULL_HEADS, ListedPullRequest
 from tea_runner.core.repository_visibility import Audience
 from tea_runner.forge import post_receive
 from tea_runner.ports import CommitStatusState

@@ -11,13 +11,13 @@ from urllib.parse import quote, unquote, urlsplit
 
 import requests
 
-from tea_runner.core.errors import ForgeError
-from tea_runner.core.git.branch_protection import BranchProtection
-from tea_runner.core.registered_webhook import (
+from tea_runner.core.deliveries.registered_webhook import (
     ListedWebhook,
     is_repository_name,
     matches_repository,
 )
+from tea_runner.core.errors import ForgeError
+from tea_runner.core.git.branch_protection import BranchProtection
 from tea_runner.core.repository_visibility import Audience
 from tea_runner.forge import gitea_permissions
 from tea_runner.forge.gitea_pull_requests import GiteaPullRequests

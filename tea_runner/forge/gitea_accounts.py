@@ -13,8 +13,8 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from tea_runner.core.access import AccessLevel
+from tea_runner.core.deliveries.registered_webhook import is_repository_name
 from tea_runner.core.errors import ForgeError
-from tea_runner.core.registered_webhook import is_repository_name
 
 _CONNECT = 3.0
 _MOVED = (301, 302, 307, 308)

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from tea_runner.core.access import AccessLevel
-from tea_runner.core.registered_webhook import is_repository_name
+from tea_runner.core.deliveries.registered_webhook import is_repository_name
 from tea_runner.forge.gitea_accounts import GiteaAccounts
 
 #: Access levels "Reporter", which reads code, and "Developer", which pushes.

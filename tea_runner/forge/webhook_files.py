@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from tea_runner.core.deliveries.registered_webhook import Webhook
 from tea_runner.core.errors import NotFound, OutsideError
-from tea_runner.core.registered_webhook import Webhook
 
 _ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
+from tea_runner.core.deliveries.registered_webhook import ListedWebhook
 from tea_runner.core.git.branch_protection import BranchProtection
 from tea_runner.core.git.pull_request import ListedPullRequest
-from tea_runner.core.registered_webhook import ListedWebhook
 from tea_runner.core.repository_visibility import Audience
 
 #: Gitea's states of a commit status.

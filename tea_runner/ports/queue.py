@@ -46,7 +46,7 @@ class Failure(NamedTuple):
 class JobQueue(Protocol):
     """Jobs by the keys of their datums.
 
-    *repository* is a queue namespace, see :func:`tea_runner.core.git.result_scope.queue_namespace`.
+    *repository* is a queue namespace, see :func:`tea_runner.core.git.branch_results_scope.queue_namespace`.
     """
 
     def in_flight(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:

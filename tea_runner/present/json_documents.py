@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tea_runner.core.planning.approval_or_pause import Order
 from tea_runner.core.planning.job_record import JobRecord
-from tea_runner.core.planning.order import Order
 from tea_runner.core.planning.run_status import DatumStatus, PipelineStatus, RunStatus
 from tea_runner.present.human_units import instant
 

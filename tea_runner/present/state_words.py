@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tea_runner.core.planning.held_work import HOLD_REASONS
+from tea_runner.core.planning.paused_or_unapproved_work import HOLD_REASONS
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import PipelineStatus, Retry, RunStatus
 from tea_runner.core.planning.states import STATES, State

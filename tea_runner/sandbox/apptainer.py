@@ -19,15 +19,15 @@ from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.host import process
 from tea_runner.sandbox import job_user, resource_limits
 from tea_runner.sandbox.command_mounts import bind_option, mounts, working_directory, writable
-from tea_runner.sandbox.follow_command import outcome, tee_tail, with_terminal
-from tea_runner.sandbox.network_filter import OWN_NETWORK, NetworkAccess
-from tea_runner.sandbox.protocol import (
+from tea_runner.sandbox.environment import (
     STANDARD_PATHS,
     Execution,
     Limits,
     Outcome,
     SandboxPaths,
 )
+from tea_runner.sandbox.follow_command import outcome, tee_tail, with_terminal
+from tea_runner.sandbox.network_filter import OWN_NETWORK, NetworkAccess
 from tea_runner.sandbox.run_process import failed_start_code, run_process
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -30,6 +30,13 @@ from tea_runner.sandbox import job_user, resource_limits, seccomp, system_mounts
 from tea_runner.sandbox.attach_network import attached_network, missing_programs
 from tea_runner.sandbox.cgroup import MOUNT, Cgroups
 from tea_runner.sandbox.command_mounts import writable
+from tea_runner.sandbox.environment import (
+    STANDARD_PATHS,
+    Execution,
+    Outcome,
+    SandboxPaths,
+    host_identity,
+)
 from tea_runner.sandbox.etc_folder import EtcFolder
 from tea_runner.sandbox.follow_command import (
     CommandWatch,
@@ -41,13 +48,6 @@ from tea_runner.sandbox.follow_command import (
 )
 from tea_runner.sandbox.network_filter import OWN_NETWORK, NetworkAccess
 from tea_runner.sandbox.output_watch import overflow
-from tea_runner.sandbox.protocol import (
-    STANDARD_PATHS,
-    Execution,
-    Outcome,
-    SandboxPaths,
-    host_identity,
-)
 from tea_runner.sandbox.start_bubblewrap import KILLED, start_process, start_sandbox
 
 _INSTALL = "install bubblewrap 0.8 or newer (apt install bubblewrap)"

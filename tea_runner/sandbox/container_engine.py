@@ -29,11 +29,7 @@ from tea_runner.sandbox import job_user
 from tea_runner.sandbox.command_mounts import bind_option, mounts, working_directory, writable
 from tea_runner.sandbox.container_variables import container_variables
 from tea_runner.sandbox.engine_images import ImageMissing, local_image, pull_image
-from tea_runner.sandbox.follow_command import RunningCommand, outcome, tee_tail
-from tea_runner.sandbox.image_policy import NO_IMAGES, ImagePolicy
-from tea_runner.sandbox.network_filter import OWN_NETWORK, NetworkAccess
-from tea_runner.sandbox.process_identity import has_died, process_label
-from tea_runner.sandbox.protocol import (
+from tea_runner.sandbox.environment import (
     DEFAULT_SCRATCH,
     STANDARD_PATHS,
     Execution,
@@ -41,6 +37,10 @@ from tea_runner.sandbox.protocol import (
     Outcome,
     SandboxPaths,
 )
+from tea_runner.sandbox.follow_command import RunningCommand, outcome, tee_tail
+from tea_runner.sandbox.image_policy import NO_IMAGES, ImagePolicy
+from tea_runner.sandbox.network_filter import OWN_NETWORK, NetworkAccess
+from tea_runner.sandbox.process_identity import has_died, process_label
 from tea_runner.sandbox.run_process import failed_start_code, run_process
 
 _LABEL = "io.tea-runner.worker"

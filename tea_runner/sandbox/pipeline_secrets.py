@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tea_runner.core.deliveries.registered_webhook import matches_repository
 from tea_runner.core.errors import Refused, SettingsError
 from tea_runner.core.pipeline import SecretReference
 from tea_runner.core.redact import MIN_LENGTH
-from tea_runner.core.registered_webhook import matches_repository
 from tea_runner.host.world_readable_folder import make_world_readable_folder
 from tea_runner.sandbox.bubblewrap_options import is_loader_variable
-from tea_runner.sandbox.protocol import Mount
+from tea_runner.sandbox.environment import Mount
 
 
 @dataclass(frozen=True, kw_only=True)

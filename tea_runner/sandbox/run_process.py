@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from tea_runner.core.errors import OutsideError
+from tea_runner.sandbox.environment import Execution
 from tea_runner.sandbox.follow_command import (
     CommandWatch,
     End,
@@ -21,7 +22,6 @@ from tea_runner.sandbox.follow_command import (
     pidfd,
 )
 from tea_runner.sandbox.output_watch import overflow
-from tea_runner.sandbox.protocol import Execution
 from tea_runner.sandbox.resource_limits import MemoryWatch
 
 
@@ -33,7 +33,7 @@ class FollowedProcess(NamedTuple):
     overflow: str
     #: Negative for a signal.
     code: int
-    #: As in :class:`~tea_runner.sandbox.protocol.Outcome`.
+    #: As in :class:`~tea_runner.sandbox.environment.Outcome`.
     cpu: float | None = None
     memory: int | None = None
 

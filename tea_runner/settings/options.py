@@ -27,7 +27,7 @@ from tea_runner.settings.results_options import (
     TrustOptions,
 )
 from tea_runner.settings.schedule_options import ScheduleOptions
-from tea_runner.settings.table_options import SecretFile, StorageOptions
+from tea_runner.settings.storage_and_secret_options import SecretFile, StorageOptions
 from tea_runner.settings.trigger_options import TriggerOptions
 from tea_runner.settings.worker_options import WorkerOptions
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from tea_runner.settings.offer_options import OfferExpected, OfferOptions, read_offers
 from tea_runner.settings.option import SecretValue
-from tea_runner.settings.table_options import SecretFile, StorageOptions
+from tea_runner.settings.storage_and_secret_options import SecretFile, StorageOptions
 from tea_runner.settings.trigger_options import TriggerExpected, TriggerOptions, read_trigger
 
 _BYTES: Mapping[str, float] = {

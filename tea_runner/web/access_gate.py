@@ -22,7 +22,7 @@ from tea_runner.core.access import AccessLevel, Requirement, is_allowed
 from tea_runner.core.errors import NotFound, Refused, TeaError
 from tea_runner.settings import Settings
 from tea_runner.web import not_found_texts
-from tea_runner.web.access_parts import AccessParts
+from tea_runner.web.access_dependencies import AccessDependencies
 from tea_runner.web.visitor import begin_session, csrf_token, find_visitor, same, visitor
 
 _log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class SignInNeeded(Refused):
 def install_gate(
     app: Flask,
     settings: Settings,
-    parts: AccessParts | None,
+    parts: AccessDependencies | None,
     requirements: Mapping[str, Requirement],
 ) -> None:
     """Put the gate before all routes of an application.
@@ -85,7 +85,7 @@ def install_gate(
         return {"visitor": _visitor_or_none, "csrf_field": csrf_field}
 
 
-def _judge(requirement: Requirement, parts: AccessParts | None) -> Response | None:
+def _judge(requirement: Requirement, parts: AccessDependencies | None) -> Response | None:
     who = visitor()
     if who.only_reads and request.method not in _SAFE_METHODS:
         raise Refused("this token only reads", hint="make one with the scope write on /tokens")
@@ -124,7 +124,7 @@ def _while_allowed(stream: Iterable[Any], may_go_on: Callable[[], bool]) -> Iter
             close()
 
 
-def _repositories(parts: AccessParts | None) -> list[str]:
+def _repositories(parts: AccessDependencies | None) -> list[str]:
     """The repositories that the address may be about; never none, so that the forge is asked in any case."""
     given = {name: str(value) for name, value in (request.view_args or {}).items()}
     if "owner" in given and "name" in given:
@@ -167,7 +167,7 @@ def _here() -> str:
     return request.full_path.rstrip("?")
 
 
-def _signs_in_by_address(parts: AccessParts) -> bool:
+def _signs_in_by_address(parts: AccessDependencies) -> bool:
     """Begin a session of the operator where the address of a page has the token."""
     given = request.args.get("token", "")
     if not given or request.method != "GET" or not same(given, parts.token):

@@ -11,11 +11,11 @@ import time
 
 from flask import Blueprint, Response, request
 
+from tea_runner.core.deliveries.registered_webhook import matches_repository
 from tea_runner.core.errors import TeaError
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import RunStatus
 from tea_runner.core.planning.states import State
-from tea_runner.core.registered_webhook import matches_repository
 from tea_runner.present.badge_svg import badge_svg
 from tea_runner.web.page_context import PageContext
 

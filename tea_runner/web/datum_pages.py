@@ -30,7 +30,7 @@ def add_datum_pages(routes: Blueprint, desk: PageContext) -> None:
     )
     routes.add_url_rule(
         "/jobs/<job>/datums/<key>/pictures/<int:number>/before",
-        "former_picture",
+        "previous_picture",
         lambda job, key, number: _picture(desk, job, key, number, before=True),
     )
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Hashable
 
 from flask import Blueprint, Response, request
 
+from tea_runner.core.deliveries.registered_webhook import is_repository_name
 from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.run_status import RunStatus
-from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.web import not_found_texts
 from tea_runner.web.event_stream import Look, event, stream
 from tea_runner.web.log_lines import PART, next_part

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 from flask import Response, jsonify, make_response, render_template
 
+from tea_runner.core.deliveries.registered_webhook import is_repository_name
 from tea_runner.core.errors import NotFound, QueueError, TeaError
 from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import RunStatus, run_status
-from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.present.forge_page import branch_page, forge_page
 from tea_runner.web import not_found_texts
 from tea_runner.web.run_views import MOST_JOBS, RunView, RunViews

@@ -12,9 +12,9 @@ from tea_runner.core.errors import NotFound
 from tea_runner.core.git.branch_kinds import PULL_REQUEST_PREFIX
 from tea_runner.core.git.pull_request import ListedPullRequest
 from tea_runner.core.planning.run_status import RunStatus
-from tea_runner.flow import order_actions
+from tea_runner.flow import approve_pause_resume
 from tea_runner.web import not_found_texts
-from tea_runner.web.action_pages import acting_person
+from tea_runner.web.cancel_and_retry_pages import acting_person
 from tea_runner.web.page_context import PageContext
 from tea_runner.web.visitor import visitor
 
@@ -140,7 +140,7 @@ def _do(desk: PageContext, owner: str, name: str, number: int) -> Response:
     commit = request.form.get("commit", "")[:64]
     if f"{owner}/{name}" not in desk.lately("repositories", desk.repositories):
         raise NotFound(not_found_texts.REPOSITORY)
-    order_actions.approve_pull_request(
+    approve_pause_resume.approve_pull_request(
         desk.site, f"{owner}/{name}", number, commit, acting_person()
     )
     return redirect(  # type: ignore[return-value]

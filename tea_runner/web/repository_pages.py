@@ -13,30 +13,30 @@ from flask.blueprints import BlueprintSetupState
 from markupsafe import Markup, escape
 
 from tea_runner.core.datums.datum import shown_label
+from tea_runner.core.deliveries.registered_webhook import is_repository_name
 from tea_runner.core.errors import NotFound, TeaError
 from tea_runner.core.planning.run_status import RunStatus
 from tea_runner.core.planning.states import STATES
-from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.core.resource_demand import offered_words
 from tea_runner.present import human_units, state_words
 from tea_runner.present.json_documents import run_head
 from tea_runner.present.visible_text import visible, visible_lines
 from tea_runner.web import not_found_texts
-from tea_runner.web.action_pages import add_action_pages
 from tea_runner.web.api_page import add_api_page
+from tea_runner.web.approve_and_pause_pages import add_order_pages, pause_button, pause_views
 from tea_runner.web.badge import add_badges
+from tea_runner.web.cancel_and_retry_pages import add_action_pages
 from tea_runner.web.datum_pages import add_datum_pages
 from tea_runner.web.downstream_pages import add_downstream_pages
 from tea_runner.web.event_pages import add_event_pages
 from tea_runner.web.event_streams import add_event_streams
 from tea_runner.web.job_pages import add_job_pages
-from tea_runner.web.order_pages import add_order_pages, pause_button, pause_views
 from tea_runner.web.page_context import PageContext, page_of, split_json_suffix
 from tea_runner.web.pull_request_pages import add_pull_request_pages
 from tea_runner.web.run_pages import add_run_pages, run_picture
 from tea_runner.web.service_pages import add_host_pages
 from tea_runner.web.token_pages import add_token_pages
-from tea_runner.web.trigger_pages import add_trigger_pages
+from tea_runner.web.trigger_by_hand_pages import add_trigger_pages
 from tea_runner.web.visitor import visitor
 from tea_runner.wiring import Site
 

@@ -86,7 +86,7 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "pages.log": Requirement.READ,
     "pages.datum": Requirement.READ,
     "pages.picture": Requirement.READ,
-    "pages.former_picture": Requirement.READ,
+    "pages.previous_picture": Requirement.READ,
     "pages.ask_run": Requirement.WRITE,
     "pages.do_run": Requirement.WRITE,
     "pages.ask_trigger": Requirement.WRITE,

@@ -17,7 +17,7 @@ from tea_runner.present.job_timeline import job_timeline
 from tea_runner.present.json_documents import run_document
 from tea_runner.present.pipeline_graph import Box, dag_svg
 from tea_runner.present.time_left import time_left
-from tea_runner.web.action_pages import run_actions_for
+from tea_runner.web.cancel_and_retry_pages import run_actions_for
 from tea_runner.web.datum_table import DatumTable, read_choice
 from tea_runner.web.page_context import PageContext, split_json_suffix
 from tea_runner.web.run_views import RunView

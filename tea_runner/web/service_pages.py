@@ -9,11 +9,11 @@ from typing import Any
 from flask import Blueprint, Response
 
 from tea_runner.core.planning.branch_freshness import BranchFreshness, branch_freshness
-from tea_runner.core.planning.repair import Repair
+from tea_runner.core.planning.reconciler_repair import Repair
 from tea_runner.core.planning.run_status import RunStatus, run_status
 from tea_runner.present.human_units import instant
 from tea_runner.settings.settings_text import show_settings
-from tea_runner.web.order_pages import pause_button, pause_views
+from tea_runner.web.approve_and_pause_pages import pause_button, pause_views
 from tea_runner.web.page_context import PageContext
 from tea_runner.web.visitor import visitor
 

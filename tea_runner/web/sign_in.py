@@ -9,7 +9,7 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from tea_runner.core.errors import NotFound
 from tea_runner.settings import Settings
 from tea_runner.web import not_found_texts
-from tea_runner.web.access_parts import AccessParts, access_parts
+from tea_runner.web.access_dependencies import AccessDependencies, access_dependencies
 from tea_runner.web.visitor import begin_session, end_session, same, session_of
 from tea_runner.wiring import Site
 
@@ -22,7 +22,7 @@ _DECLINED = "The forge did not let you in; begin again."
 
 def sign_in_blueprint(site: Site) -> Blueprint:
     """The routes ``/sign-in`` and ``/sign-out``."""
-    settings, parts = site.settings, access_parts(site)
+    settings, parts = site.settings, access_dependencies(site)
     routes = Blueprint("sign_in", __name__)
 
     @routes.get("/sign-in")
@@ -86,7 +86,7 @@ def _limits() -> dict[str, int]:
     return limits
 
 
-def _session_by_code(parts: AccessParts, verifier: str) -> dict[str, object] | None:
+def _session_by_code(parts: AccessDependencies, verifier: str) -> dict[str, object] | None:
     """The session of the account that the forge's code stands for; None where it declines."""
     code = request.args.get("code", "")
     grant = parts.sign_in.finish(code, verifier) if parts.sign_in and code else None
@@ -94,7 +94,7 @@ def _session_by_code(parts: AccessParts, verifier: str) -> dict[str, object] | N
     return session_of(name, grant) if grant is not None and name else None
 
 
-def _session_of(settings: Settings, parts: AccessParts) -> dict[str, object] | None:
+def _session_of(settings: Settings, parts: AccessDependencies) -> dict[str, object] | None:
     """The session of the person whose token, or name and password, the form has; None for nobody."""
     token = request.form.get("token", "").strip()
     if token and same(token, parts.token):

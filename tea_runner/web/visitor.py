@@ -15,10 +15,10 @@ from typing import Any
 from flask import g, request, session
 
 from tea_runner.core.access import MADE_HERE, STRANGER, AccessLevel, Viewer, level_in
-from tea_runner.core.registered_webhook import matches_repository
+from tea_runner.core.deliveries.registered_webhook import matches_repository
 from tea_runner.ports import Grant
 from tea_runner.settings import Settings
-from tea_runner.web.access_parts import AccessParts, KeptGrants
+from tea_runner.web.access_dependencies import AccessDependencies, KeptGrants
 
 #: Schemes of ``Authorization`` that carry a token; a proxy before us may have a login of its own (Basic).
 _SCHEMES = ("bearer", "token")
@@ -39,7 +39,7 @@ class Visitor:
     def __init__(
         self,
         viewer: Viewer,
-        parts: AccessParts | None,
+        parts: AccessDependencies | None,
         settings: Settings,
         *,
         credential: str = "",
@@ -139,7 +139,7 @@ def visitor() -> Visitor:
     return found
 
 
-def find_visitor(parts: AccessParts | None, settings: Settings) -> Visitor:
+def find_visitor(parts: AccessDependencies | None, settings: Settings) -> Visitor:
     """The visitor by the header ``Authorization``, else by the session.
 
     :raises ForgeError: when the forge does not answer.
@@ -168,7 +168,7 @@ def session_of(name: str, grant: Grant) -> dict[str, Any]:
 
 
 def _renewed(
-    kept: KeptGrants, name: str, fields: Mapping[str, Any], parts: AccessParts
+    kept: KeptGrants, name: str, fields: Mapping[str, Any], parts: AccessDependencies
 ) -> Mapping[str, Any] | None:
     """The fields with a credential that has not expired; None, and their end, when the forge declines one.
 
@@ -190,7 +190,7 @@ def _renewed(
     return renewed
 
 
-def _by_token(token: str, parts: AccessParts, settings: Settings) -> Visitor:
+def _by_token(token: str, parts: AccessDependencies, settings: Settings) -> Visitor:
     viewer = STRANGER
     if token.startswith(MADE_HERE):
         return _by_made_token(token, parts, settings)
@@ -205,7 +205,7 @@ def _by_token(token: str, parts: AccessParts, settings: Settings) -> Visitor:
     return Visitor(viewer, parts, settings, by_header=True)
 
 
-def _by_made_token(token: str, parts: AccessParts, settings: Settings) -> Visitor:
+def _by_made_token(token: str, parts: AccessDependencies, settings: Settings) -> Visitor:
     """The visitor with a token that was made on a page."""
     fields = parts.tokens.get(token)
     if fields is not None and fields.get("operator") is not True:
@@ -221,7 +221,7 @@ def _by_made_token(token: str, parts: AccessParts, settings: Settings) -> Visito
 
 def _of_account(
     fields: Mapping[str, Any],
-    parts: AccessParts,
+    parts: AccessDependencies,
     settings: Settings,
     *,
     session_id: str = "",
@@ -250,14 +250,14 @@ def same(given: str, secret: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), secret.encode())
 
 
-def begin_session(parts: AccessParts, fields: Mapping[str, Any]) -> None:
+def begin_session(parts: AccessDependencies, fields: Mapping[str, Any]) -> None:
     """Sign the person of this request in; an id from before is not used again."""
     end_session(parts)
     session.permanent = True
     session["id"] = parts.sessions.begin(fields)
 
 
-def end_session(parts: AccessParts) -> None:
+def end_session(parts: AccessDependencies) -> None:
     """Sign the person of this request out."""
     if "id" in session:
         parts.sessions.end(str(session["id"]))

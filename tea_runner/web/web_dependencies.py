@@ -9,12 +9,12 @@ from typing import Protocol
 from flask import Blueprint
 
 from tea_runner.core.access import Requirement
+from tea_runner.core.deliveries.registered_webhook import Webhook
 from tea_runner.core.events.sender_proof import SenderProof
 from tea_runner.core.events.trigger import Trigger
-from tea_runner.core.registered_webhook import Webhook
 from tea_runner.ports import EventSpool, PlanRequests
 from tea_runner.settings import Settings
-from tea_runner.web.access_parts import AccessParts
+from tea_runner.web.access_dependencies import AccessDependencies
 from tea_runner.web.route_requirements import REQUIREMENTS
 
 
@@ -78,5 +78,5 @@ class WebDependencies:
     serves_webhooks: bool = True
     triggers: Triggers | None = None
     blueprints: tuple[Blueprint, ...] = ()
-    access: AccessParts | None = None
+    access: AccessDependencies | None = None
     requirements: Mapping[str, Requirement] = field(default_factory=lambda: REQUIREMENTS)

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Flask
 
 from tea_runner.settings import Settings, load_settings
-from tea_runner.web.access_parts import access_parts
+from tea_runner.web.access_dependencies import access_dependencies
 from tea_runner.web.api.openapi import api_blueprint
 from tea_runner.web.app import create_app
 from tea_runner.web.metrics import metrics_blueprint
@@ -42,7 +42,7 @@ def application() -> Flask:
             serves_webhooks=only != "pages",
             triggers=site,
             blueprints=() if only == "hooks" else _pages(site),
-            access=access_parts(site),
+            access=access_dependencies(site),
         )
     )
 

@@ -5,6 +5,6 @@ imports neither Redis nor a client of the forge.
 """
 
 from tea_runner.host.structured_log import configure_logging
-from tea_runner.wiring.process_parts import Site
+from tea_runner.wiring.process_dependencies import Site
 
 __all__ = ["Site", "configure_logging"]

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
+from tea_runner.core.deliveries.registered_webhook import is_repository_name, matches_repository
 from tea_runner.core.errors import ForgeError, OutsideError, SettingsError
 from tea_runner.core.git.submodules import parse_addresses
-from tea_runner.core.registered_webhook import is_repository_name, matches_repository
 from tea_runner.host.tool_search_path import tool_variables
 from tea_runner.wiring.accounts import AccountsSite
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tea_runner.forge.cached_facts import CachedFacts
     from tea_runner.forge.webhook_files import WebhookStore
     from tea_runner.ports.forge import Forge
-    from tea_runner.settings.table_options import StorageOptions
+    from tea_runner.settings.storage_and_secret_options import StorageOptions
 
 log = logging.getLogger(__name__)
 

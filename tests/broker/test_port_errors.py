@@ -14,9 +14,11 @@ import pytest
 import redis
 
 import tea_runner.broker
+from tea_runner.broker.approval_and_pause_store import OrderStore
 from tea_runner.broker.asked_ticks import BranchAskedTicks
 from tea_runner.broker.connection import connect
 from tea_runner.broker.datum_durations import ThroughputStore
+from tea_runner.broker.datum_key_states import DatumKeyStates
 from tea_runner.broker.datum_measures import MeasureStore
 from tea_runner.broker.delivery_counts import DeliveryCounts
 from tea_runner.broker.event_list import EventList
@@ -25,15 +27,13 @@ from tea_runner.broker.job_logs import JobLog, LogReader
 from tea_runner.broker.job_reader import JobReader
 from tea_runner.broker.job_store import Claim, JobStore
 from tea_runner.broker.job_turns import JobTurns
-from tea_runner.broker.key_states import KeyStates
 from tea_runner.broker.live_processes import LiveProcesses, ProcessFacts
 from tea_runner.broker.metric_counters import MetricCounters
 from tea_runner.broker.notice_states import NoticeStates
-from tea_runner.broker.order_store import OrderStore
 from tea_runner.broker.plan_requests import PlanRequestStore
+from tea_runner.broker.planner_query_store import QuestionStore
 from tea_runner.broker.publication_counts import BranchPublicationCounts
 from tea_runner.broker.pull_request_notes import PullRequestNote, PullRequestNotes
-from tea_runner.broker.question_store import QuestionStore
 from tea_runner.broker.queue_consistency import QueueConsistency
 from tea_runner.broker.queue_key_fingerprint import QueueKeyFingerprint
 from tea_runner.broker.recompute_requests import BranchRecomputeRequests
@@ -48,10 +48,10 @@ from tea_runner.broker.sign_in_attempts import SignInAttempts
 from tea_runner.broker.superdataset_triggers import SuperdatasetStore
 from tea_runner.broker.token_store import TokenStore
 from tea_runner.core.errors import QueueError
+from tea_runner.core.planning.approval_or_pause import Order
 from tea_runner.core.planning.asked_tick import AskedTick
 from tea_runner.core.planning.datum_previews import JobDetails
-from tea_runner.core.planning.order import Order
-from tea_runner.core.planning.question import RunQuestion
+from tea_runner.core.planning.planner_query import RunQuestion
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.core.planning.run import Run
 from tea_runner.wiring import Site
@@ -97,8 +97,8 @@ CONTRACT: Table = {
             "unsubscribe": (JOB, REPOSITORY, "main", "why"),
         },
     ),
-    KeyStates: (
-        lambda connection: KeyStates(connection, secret=b"secret"),
+    DatumKeyStates: (
+        lambda connection: DatumKeyStates(connection, secret=b"secret"),
         {
             "in_flight": (REPOSITORY, ["key"]),
             "failures": (REPOSITORY, ["key"]),

@@ -18,7 +18,7 @@ from tea_runner.broker.job_logs import JobLog
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.cli.main import cli
 from tea_runner.core.errors import NotFound, TeaError
-from tea_runner.core.git.result_scope import scope_of
+from tea_runner.core.git.branch_results_scope import scope_of
 from tea_runner.core.planning.run_datum_states import DatumRow
 from tea_runner.host import process
 from tea_runner.wiring import Site

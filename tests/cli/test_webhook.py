@@ -14,10 +14,10 @@ from click.testing import CliRunner, Result
 from werkzeug.serving import make_server
 
 from tea_runner.cli.main import cli
-from tea_runner.core.delivery_events import Ignored, PushEvent
-from tea_runner.core.delivery_signature import is_signed
+from tea_runner.core.deliveries.delivery_events import Ignored, PushEvent
+from tea_runner.core.deliveries.delivery_signature import is_signed
+from tea_runner.core.deliveries.gitea_delivery import parse_gitea_delivery
 from tea_runner.core.errors import ForgeError, NotFound, OutsideError, UsageError
-from tea_runner.core.parse_delivery import parse_delivery
 from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.forge.gitea import GiteaForge
 from tea_runner.forge.webhook_files import WebhookStore
@@ -94,7 +94,7 @@ def test_an_added_hook_delivers_what_the_receiver_accepts(place: Place) -> None:
         (came,) = recorder.wait(1)
         assert came.path == f"/hooks/gitea/{hook.id}"
         assert is_signed(came.body, came.headers["x-gitea-signature"], hook.secrets)
-        event = parse_delivery(came.event, came.body)
+        event = parse_gitea_delivery(came.event, came.body)
         assert isinstance(event, PushEvent)
         assert (event.after, event.repository_id) == (tip, hook.repository_id)
         assert place.run("webhook", "list").output == f"{place.repository}  active\n"
@@ -103,7 +103,7 @@ def test_an_added_hook_delivers_what_the_receiver_accepts(place: Place) -> None:
             # The recorder takes deliveries, but is not our receiver.
             place.run("webhook", "test", place.repository, "--wait", "0.3")
         (tested,) = recorder.wait(1)
-        assert isinstance(parse_delivery(tested.event, tested.body), Ignored)
+        assert isinstance(parse_gitea_delivery(tested.event, tested.body), Ignored)
 
 
 def test_a_test_waits_until_the_receiver_has_it(place: Place, tmp_path: Path) -> None:

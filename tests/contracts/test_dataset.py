@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tea_runner.core.errors import OutsideError
-from tea_runner.core.git.result_scope import scope_of
+from tea_runner.core.git.branch_results_scope import scope_of
 from tea_runner.core.planning.input_trigger import InputState
 from tests.contracts.dataset_sides import Side
 from tests.contracts.dataset_sides import side as side

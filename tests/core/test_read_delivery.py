@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.core.delivery_events import (
+from tea_runner.core.deliveries.delivery_events import (
     TEST_DELIVERY,
     DeliveryError,
     DeliveryEvent,
@@ -15,8 +15,8 @@ from tea_runner.core.delivery_events import (
     PullRequestEvent,
     PushEvent,
 )
-from tea_runner.core.delivery_signature import dialect, is_signed
-from tea_runner.core.read_delivery import read_delivery
+from tea_runner.core.deliveries.delivery_signature import dialect, is_signed
+from tea_runner.core.deliveries.read_delivery import read_delivery
 
 DOCUMENTED = Path(__file__).parent / "deliveries"
 AFTER = "4bb71d674bc20617b13042dfcd1f64d75949cb69"

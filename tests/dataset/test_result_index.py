@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.core.git.result_scope import scope_of
+from tea_runner.core.git.branch_results_scope import scope_of
 from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.manifest_text import format_head
 from tea_runner.core.results.result import ResultFile

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import pytest
 
-from tea_runner.core.delivery_events import PushEvent
-from tea_runner.core.delivery_signature import dialect, is_signed
-from tea_runner.core.parse_delivery import parse_delivery
+from tea_runner.core.deliveries.delivery_events import PushEvent
+from tea_runner.core.deliveries.delivery_signature import dialect, is_signed
+from tea_runner.core.deliveries.gitea_delivery import parse_gitea_delivery
 from tea_runner.forge.gogs import GogsForge
 from tests.clone import Clone
 from tests.e2e.lab import Lab
@@ -79,7 +79,7 @@ def test_a_push_is_delivered_with_a_signature_that_holds(
         names = dialect("gogs", headers)
         assert is_signed(body, headers[names.signature], ["s"])
         assert not is_signed(body, headers[names.signature], ["t"])
-        event = parse_delivery(headers[names.event], body)
+        event = parse_gitea_delivery(headers[names.event], body)
         assert isinstance(event, PushEvent)
         found[event.ref] = (event.repository, event.repository_id, event.after)
 
@@ -87,7 +87,7 @@ def test_a_push_is_delivered_with_a_signature_that_holds(
     assert found == dict.fromkeys(("refs/heads/main", "refs/heads/n"), (repository, number, commit))
     clone.push(":refs/heads/n")
     headers, body = receiver.deliveries.get(timeout=30)
-    event = parse_delivery(headers["X-Gogs-Event"], body)
+    event = parse_gitea_delivery(headers["X-Gogs-Event"], body)
     assert event == PushEvent(
         repository=repository,
         repository_id=number,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tea_runner.core.planning.run import Run
-from tea_runner.flow.trigger_actions import trigger
+from tea_runner.flow.trigger_by_hand import trigger
 from tests.e2e.conftest import folder_lab
 from tests.e2e.lab import Lab
 from tests.http_source import Source

@@ -12,8 +12,8 @@ import requests
 
 from tea_runner.core.errors import Refused
 from tea_runner.core.git.branch_kinds import exclusion
-from tea_runner.core.git.result_scope import scope_of
-from tea_runner.flow import approve_pull_request, order_actions
+from tea_runner.core.git.branch_results_scope import scope_of
+from tea_runner.flow import approve_pause_resume, approve_pull_request
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
 from tests.cli.dataset import tea
 from tests.durations import without_duration
@@ -98,10 +98,10 @@ def test_an_approval_that_was_given_on_a_page_is_carried_out_once(lab: Lab, prop
     hands = Hands(lab)
     orders = hands.site.orders
 
-    orders.put(order_actions.pull_request_approval(lab.name, 1, "0" * 40, "eve"))
+    orders.put(approve_pause_resume.pull_request_approval(lab.name, 1, "0" * 40, "eve"))
     hands.plan("pull/1")
     assert "" == lab.tip("pull/1")
-    orders.put(order_actions.pull_request_approval(lab.name, 1, proposed, "ada"))
+    orders.put(approve_pause_resume.pull_request_approval(lab.name, 1, proposed, "ada"))
     hands.plan("pull/1")
     hands.work()
     hands.plan("pull/1")

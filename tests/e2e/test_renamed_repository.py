@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.core.registered_webhook import Webhook
+from tea_runner.core.deliveries.registered_webhook import Webhook
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, spec
 from tests.gitea import Gitea

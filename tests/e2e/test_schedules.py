@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tea_runner.flow.trigger_actions import trigger
+from tea_runner.flow.trigger_by_hand import trigger
 from tea_runner.wiring import Site
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES

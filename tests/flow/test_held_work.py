@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tea_runner.core.planning.held_work import BranchOrders, WorkLimits
-from tea_runner.core.planning.order import Order
+from tea_runner.core.planning.approval_or_pause import Order
+from tea_runner.core.planning.paused_or_unapproved_work import BranchOrders, WorkLimits
 from tests.twins.lab import MemoryLab
 from tests.twins.plans import CHAIN
 from tests.twins.specs import spec

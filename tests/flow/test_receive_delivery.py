@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.core.registered_webhook import Webhook
+from tea_runner.core.deliveries.registered_webhook import Webhook
 from tea_runner.flow.receive_delivery import receive_delivery
 from tests.twins.queue import MemoryBroker, MemoryPlanRequests
 from tests.web.deliveries import SECRET, Row, push

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tea_runner.core.git.branch_protection import BranchProtection
-from tea_runner.core.git.result_scope import scope_of
+from tea_runner.core.git.branch_results_scope import scope_of
 from tests.twins.dataset import MemoryDataset
 from tests.twins.files import Annexed, Content
 from tests.twins.lab import MemoryLab, failing, output_of

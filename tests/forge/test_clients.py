@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from tea_runner.core.delivery_events import Ignored, PullRequestEvent, PushEvent
-from tea_runner.core.delivery_signature import dialect, is_signed
+from tea_runner.core.deliveries.delivery_events import Ignored, PullRequestEvent, PushEvent
+from tea_runner.core.deliveries.delivery_signature import dialect, is_signed
+from tea_runner.core.deliveries.gitea_delivery import parse_gitea_delivery
 from tea_runner.core.errors import ForgeError
-from tea_runner.core.parse_delivery import parse_delivery
 from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.forge.gitea import GiteaForge
 from tests import gitea as real
@@ -71,7 +71,7 @@ def test_a_hook_is_made_active_and_delivers_signed_pushes(side: Side) -> None:
             spoken = dialect("gitea", each.headers | {"X-Gitea-Signature": ""})
             signature = each.headers[spoken.signature.lower()]
             assert is_signed(each.body, signature, ["s3cret"])
-            said.append(parse_delivery(each.event, each.body))
+            said.append(parse_gitea_delivery(each.event, each.body))
         number = side.client.repository_id(side.repository)
         pushed = [
             PushEvent(repository=side.repository, repository_id=number, ref=ref, after=tip)
@@ -84,13 +84,13 @@ def test_a_hook_is_made_active_and_delivers_signed_pushes(side: Side) -> None:
         recorder.kept.clear()
         side.clone.push(":refs/heads/old")
         (gone,) = recorder.wait(1)
-        event = parse_delivery(gone.event, gone.body)
+        event = parse_gitea_delivery(gone.event, gone.body)
         assert isinstance(event, PushEvent)
         assert event.deleted
         recorder.kept.clear()
         side.client.test_webhook(side.repository, made)
         (tested,) = recorder.wait(1)
-        assert isinstance(parse_delivery(tested.event, tested.body), Ignored)
+        assert isinstance(parse_gitea_delivery(tested.event, tested.body), Ignored)
         side.client.remove_webhook(side.repository, made)
         side.client.remove_webhook(side.repository, made)
         assert list(side.client.webhooks(side.repository)) == []
@@ -121,7 +121,7 @@ def test_a_hook_delivers_pull_requests(gitea: real.Gitea, tmp_path: Path) -> Non
                 time.sleep(0.2)
 
         def events() -> list[PullRequestEvent]:
-            parsed = [parse_delivery(each.event, each.body) for each in recorder.kept]
+            parsed = [parse_gitea_delivery(each.event, each.body) for each in recorder.kept]
             return [each for each in parsed if isinstance(each, PullRequestEvent)]
 
         for expected in (1, 2, 3):

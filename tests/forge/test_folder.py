@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.core.delivery_events import TEST_DELIVERY, Ignored, PushEvent
-from tea_runner.core.delivery_signature import is_signed
+from tea_runner.core.deliveries.delivery_events import TEST_DELIVERY, Ignored, PushEvent
+from tea_runner.core.deliveries.delivery_signature import is_signed
+from tea_runner.core.deliveries.gitea_delivery import parse_gitea_delivery
 from tea_runner.core.errors import ForgeError
-from tea_runner.core.parse_delivery import parse_delivery
 from tea_runner.forge.folder import FolderForge
 from tea_runner.host import process
 from tests.clone import Clone
@@ -57,7 +57,7 @@ def test_a_hook_announces_pushes_as_gitea_does(root: Path, tmp_path: Path) -> No
         clone.push("main", "main:refs/tea/x")
         (came,) = recorder.wait(1)
         assert is_signed(came.body, came.headers["x-gitea-signature"], ["s"])
-        assert parse_delivery(came.event, came.body) == PushEvent(
+        assert parse_gitea_delivery(came.event, came.body) == PushEvent(
             repository="lab/edges", repository_id=None, ref="refs/heads/main", after=tip
         )
         (hook,) = folder.webhooks("lab/edges")
@@ -84,7 +84,7 @@ def test_the_test_of_a_hook_is_one_in_a_dataset_too(root: Path, tmp_path: Path) 
         recorder.kept.clear()
         folder.test_webhook("lab/edges", made)
         (came,) = recorder.wait(1)
-    event = parse_delivery(came.event, came.body)
+    event = parse_gitea_delivery(came.event, came.body)
     assert isinstance(event, Ignored)
     assert TEST_DELIVERY == event.reason
 

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tea_runner.core.registered_webhook import Webhook
+from tea_runner.core.deliveries.registered_webhook import Webhook
 from tea_runner.flow.receive_delivery import receive_delivery
 from tests.fuzz import runs
 

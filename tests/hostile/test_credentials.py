@@ -19,7 +19,7 @@ import pytest
 import redis
 
 from tea_runner.broker.redis_server import RedisServer
-from tea_runner.core.registered_webhook import Webhook
+from tea_runner.core.deliveries.registered_webhook import Webhook
 from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.host import process
 from tests.e2e.lab import Lab

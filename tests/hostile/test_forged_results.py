@@ -21,7 +21,7 @@ from tea_runner.core.results.manifest_text import format_head, parse_head
 from tea_runner.core.results.run_conditions import RunConditions
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.read_manifest import read_manifest
-from tea_runner.flow.trusted_rows import manifest_signer
+from tea_runner.flow.signed_manifest_rows import manifest_signer
 from tests.twins.dataset import MemoryDataset
 from tests.twins.lab import MemoryLab, write_key
 from tests.twins.plans import TWO, reasons

@@ -9,8 +9,8 @@ import pytest
 
 from tea_runner.core.errors import Refused
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
+from tea_runner.sandbox.environment import Execution, Limits
 from tea_runner.sandbox.kinds import EnvironmentChoice, choose_environment, memory_control
-from tea_runner.sandbox.protocol import Execution, Limits
 from tests.cli.dataset import tea
 
 _LIMITS = Limits(memory=150_000_000)

@@ -18,8 +18,8 @@ from tea_runner.core.errors import Refused
 from tea_runner.sandbox.apptainer import Apptainer
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
 from tea_runner.sandbox.container_engine import ContainerEngine
+from tea_runner.sandbox.environment import Execution
 from tea_runner.sandbox.network_filter import GATEWAY, NAMESERVER, NetworkAccess
-from tea_runner.sandbox.protocol import Execution
 
 _REACH = Path(__file__).with_name("reach.py")
 _CANARY = b"canary of the host"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.core.git.result_scope import scope_of
+from tea_runner.core.git.branch_results_scope import scope_of
 from tests.e2e.pipelines import COPY, spec
 from tests.hostile.forge import HostileForge
 from tests.hostile.test_results_branches import commit

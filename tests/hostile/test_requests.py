@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from tea_runner.broker import redis_keys
-from tea_runner.core.registered_webhook import Webhook
+from tea_runner.core.deliveries.registered_webhook import Webhook
 from tea_runner.web.gunicorn_config import APPLICATION
 from tea_runner.web.wsgi import FLAGS
 from tests.hostile.forge import HostileForge

@@ -9,7 +9,7 @@ import pytest
 
 from tea_runner.cli.repository_checks import check_refs
 from tea_runner.core.git.branch_kinds import exclusion
-from tea_runner.core.git.result_scope import scope_of
+from tea_runner.core.git.branch_results_scope import scope_of
 from tests.e2e.pipelines import spec
 from tests.hostile.forge import HostileForge
 from workers.reconciler import Reconciler

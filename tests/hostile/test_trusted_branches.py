@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tea_runner.core.git.result_scope import scope_of
+from tea_runner.core.git.branch_results_scope import scope_of
 from tea_runner.forge.gitea import GiteaForge
 from tests.clone import Clone
 from tests.e2e.pipelines import spec

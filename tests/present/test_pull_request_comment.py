@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tea_runner.core.planning.held_work import PlannedWork, WorkLimits, excess
+from tea_runner.core.planning.paused_or_unapproved_work import PlannedWork, WorkLimits, excess
 from tea_runner.present.markdown_text import markdown_code
 from tea_runner.present.pull_request_comment import (
     MARKER,

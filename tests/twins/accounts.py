@@ -7,7 +7,7 @@ from typing import Any
 
 from tea_runner.core.access import AccessLevel
 from tea_runner.core.errors import ForgeError
-from tea_runner.web.access_parts import AccessParts
+from tea_runner.web.access_dependencies import AccessDependencies
 
 
 class MemoryAccounts:
@@ -84,9 +84,9 @@ class MemoryAttempts:
         """Forget it."""
 
 
-def memory_access(accounts: MemoryAccounts | None = None) -> AccessParts:
+def memory_access(accounts: MemoryAccounts | None = None) -> AccessDependencies:
     """People in memory; there are no runs and no jobs."""
-    return AccessParts(
+    return AccessDependencies(
         accounts=accounts or MemoryAccounts(),
         sessions=MemorySessions(),
         attempts=MemoryAttempts(),

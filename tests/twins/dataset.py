@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from tea_runner.core.datums.content_identity import key_size, pointer_key
 from tea_runner.core.errors import OutsideError, TeaError
 from tea_runner.core.git.branch_kinds import belongs_to_annex
+from tea_runner.core.git.branch_results_scope import results_prefix, scope_of
 from tea_runner.core.git.git_annex_config import LARGEFILES, parse_annex_config
-from tea_runner.core.git.result_scope import results_prefix, scope_of
 from tea_runner.core.git.tree import FILES, LINK, TREE, TreeEntry, lookup, walk_tree
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import Row

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from tea_runner.core.deliveries.registered_webhook import ListedWebhook, matches_repository
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.git.branch_protection import BranchProtection
 from tea_runner.core.git.pull_request import PULL_HEADS, ListedPullRequest
-from tea_runner.core.registered_webhook import ListedWebhook, matches_repository
 from tea_runner.core.repository_visibility import Audience
 from tea_runner.ports import CommitStatusState
 

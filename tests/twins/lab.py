@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from tea_runner.core.git.tree import TREE, TreeEntry, edit_tree, lookup, walk_tree
-from tea_runner.core.planning.held_work import BranchOrders
 from tea_runner.core.planning.job import Job, Throughput
+from tea_runner.core.planning.paused_or_unapproved_work import BranchOrders
 from tea_runner.core.results.result import Result, format_results
 from tea_runner.core.results.run_conditions import RunConditions, run_scope
 from tea_runner.core.results.run_record import parse_trailers

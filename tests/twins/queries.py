@@ -17,8 +17,8 @@ from tea_runner.flow.check_freshness import check_freshness
 from tea_runner.flow.commit_reader import CommitReader, open_commit
 from tea_runner.flow.lint_pipelines import lint_pipelines
 from tea_runner.flow.resolve_pipeline import resolve_spec
+from tea_runner.flow.signed_manifest_rows import row_signer
 from tea_runner.flow.trace_lineage import LineageTracer
-from tea_runner.flow.trusted_rows import row_signer
 from tea_runner.flow.unsaved_commit import UnsavedFiles, unsaved_commit
 from tea_runner.flow.verify_results_commit import CommitCheck, check_commit
 from tea_runner.ports import Objects

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tea_runner.core.git.result_scope import scope_of
+from tea_runner.core.git.branch_results_scope import scope_of
 from tea_runner.core.git.tree import PLAIN, TreeEntry
 from tea_runner.core.planning.asked_tick import AskedTick
 from tea_runner.core.planning.tick_book import TickBook, parse_book

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
-from tea_runner.web.access_parts import access_parts
+from tea_runner.web.access_dependencies import access_dependencies
 from tea_runner.web.api.openapi import api_blueprint
 from tea_runner.web.app import WebDependencies, create_app
 from tea_runner.web.metrics import metrics_blueprint
@@ -36,7 +36,7 @@ def make_stranger(site: Site) -> FlaskClient:
             sign_in_blueprint(site),
             metrics_blueprint(site),
         ),
-        access=access_parts(site),
+        access=access_dependencies(site),
     )
     return create_app(parts).test_client()
 

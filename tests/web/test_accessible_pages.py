@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tea_runner.broker.redis_server import RedisServer
-from tea_runner.flow import order_actions
+from tea_runner.flow import approve_pause_resume
 from tea_runner.wiring import Site
 from tests.looking import EVENT, REPOSITORY, make_site
 from tests.web.screens import ask_to_merge, fill, operator, served, waiting_run
@@ -158,8 +158,8 @@ def test_pages_of_orders_are_accessible(broker: RedisServer, chromium: Any, tmp_
     site.redis.flushall()
     run = waiting_run(site)
     pull = ask_to_merge(site)
-    order_actions.pause(site, REPOSITORY, "fit", "ada")
-    order_actions.pause(site, "", "", "ada")
+    approve_pause_resume.pause(site, REPOSITORY, "fit", "ada")
+    approve_pause_resume.pause(site, "", "", "ada")
     site.events.add([EVENT, replace(EVENT, outcome="refused", why="no", commit="")])
     place = f"/repos/{REPOSITORY}"
     paths = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask.testing import FlaskClient
 
 from tea_runner.broker.live_processes import ProcessFacts
-from tea_runner.web.access_parts import access_parts
+from tea_runner.web.access_dependencies import access_dependencies
 from tea_runner.web.app import create_app
 from tea_runner.web.web_dependencies import WebDependencies
 from tea_runner.wiring import Site
@@ -47,7 +47,7 @@ def test_readiness_is_degraded(site: Site) -> None:
         requests=site.plan_requests,
         ready={"redis": site.jobs.problem},
         notes=site.processes.problems,
-        access=access_parts(site),
+        access=access_dependencies(site),
     )
     client = create_app(parts).test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {site.pages_token}"

@@ -8,7 +8,7 @@ import pytest
 
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import RunStatus, run_status
-from tea_runner.flow import order_actions
+from tea_runner.flow import approve_pause_resume
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 
@@ -46,7 +46,7 @@ def test_a_push_waits_for_an_approval_which_outlives_redis(forged: Lab, asked: H
     assert ("pending", _SAID) == _said(asked, forged)
     assert ("waiting", True, "") == (
         status.state,
-        order_actions.needs_approval(status),
+        approve_pause_resume.needs_approval(status),
         run.approved_by,
     )
     asked.site.redis.flushall()
@@ -54,7 +54,7 @@ def test_a_push_waits_for_an_approval_which_outlives_redis(forged: Lab, asked: H
     asked.plan()
     assert set() == set(asked.site.jobs.waiting()), "it waits still"
 
-    order_actions.approve(asked.site, _latest(asked)[1], "ada")
+    approve_pause_resume.approve(asked.site, _latest(asked)[1], "ada")
     asked.plan()
     assert ("ada", 2) == (_latest(asked)[0].approved_by, len(asked.site.jobs.waiting()))
     asked.site.redis.flushall()
@@ -71,7 +71,7 @@ def test_a_paused_branch_catches_up_after_the_end_of_the_pause(forged: Lab, hand
     hands.plan()
     site = hands.site
     (job,) = site.jobs.waiting()
-    order_actions.pause(site, forged.name, "", "ada")
+    approve_pause_resume.pause(site, forged.name, "", "ada")
     hands.worker(job)
     assert {job} == set(site.jobs.waiting()), "the worker has given it back"
     hands.plan()
@@ -83,10 +83,10 @@ def test_a_paused_branch_catches_up_after_the_end_of_the_pause(forged: Lab, hand
     hands.plan()
     assert (set(), ["ada"]) == (
         set(site.jobs.waiting()),
-        [order.by for order in order_actions.pauses(site.orders.all())],
+        [order.by for order in approve_pause_resume.pauses(site.orders.all())],
     )
     requested = site.queues.length("plan")
-    order_actions.resume(site, forged.name, "", "bob")
+    approve_pause_resume.resume(site, forged.name, "", "bob")
     assert requested + 1 == site.queues.length("plan")
     hands.plan()
     hands.work()

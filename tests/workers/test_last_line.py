@@ -10,7 +10,7 @@ from tea_runner.core.redact import Redactor
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import COPY, spec
-from workers.last_line import LastLine
+from workers.last_output_line import LastLine
 
 _STATUS = "tea-runner/up"
 

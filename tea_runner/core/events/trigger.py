@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Literal, get_args
 
+from tea_runner.core.deliveries.registered_webhook import is_repository_name
 from tea_runner.core.events.path_template import template_problem
 from tea_runner.core.git.branch_kinds import exclusion
-from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.core.results.reserved_names import CODE_FOLDER, is_code, reserved_part
 
 TriggerKind = Literal["webhook", "objects", "http", "sse", "kinesis", "nats", "mqtt", "websocket"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from tea_runner.core.hmac_text import seal_fields, unseal_fields
 from tea_runner.core.planning.tick_names import tick_time
-from tea_runner.core.sealed_text import seal_fields, unseal_fields
 
 _KIND = "tick"
 

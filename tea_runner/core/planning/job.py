@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 from tea_runner.core.errors import Refused
-from tea_runner.core.git.result_scope import queue_namespace, results_prefix
+from tea_runner.core.git.branch_results_scope import queue_namespace, results_prefix
 from tea_runner.core.planning.message_version import VERSION, require_readable
 from tea_runner.core.planning.plan import Decision
 from tea_runner.core.planning.worker_requirement import Need, class_text, read_need
@@ -61,7 +61,7 @@ class Job:
     pins: tuple[tuple[str, str], ...] = ()
     #: Id of the recompute request, if one asked for it.
     salt: str = ""
-    #: Scope of its results; see :mod:`tea_runner.core.git.result_scope`.
+    #: Scope of its results; see :mod:`tea_runner.core.git.branch_results_scope`.
     scope: str = ""
     #: Number of the jobs with the same datums that have failed before; empty for none.
     retry: str = ""

@@ -54,7 +54,7 @@ TRUSTED = RunConditions()
 def run_scope(branch: str, scope: str) -> RunScope:
     """The kind of a branch, as signed rows state it.
 
-    :param scope: see :func:`~tea_runner.core.git.result_scope.scope_of`.
+    :param scope: see :func:`~tea_runner.core.git.branch_results_scope.scope_of`.
     """
     if not scope:
         return "trusted"

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tea_runner.core.deliveries.registered_webhook import is_repository_name
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.git.branch_kinds import maintainer
-from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.host import process
 
 #: Of git's global configuration, which repositories cannot override where it matters.

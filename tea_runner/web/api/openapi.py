@@ -15,11 +15,11 @@ from flask_smorest import Api, Blueprint
 
 from tea_runner.settings import load_settings
 from tea_runner.web.api import schemas
-from tea_runner.web.api.action_routes import add_action_routes
-from tea_runner.web.api.order_routes import add_order_routes
-from tea_runner.web.api.question_routes import add_question_routes
+from tea_runner.web.api.approve_and_pause_routes import add_order_routes
+from tea_runner.web.api.cancel_and_retry_routes import add_action_routes
+from tea_runner.web.api.plan_status_why_routes import add_question_routes
 from tea_runner.web.api.read_routes import add_read_routes
-from tea_runner.web.api.trigger_routes import add_trigger_routes
+from tea_runner.web.api.trigger_by_hand_routes import add_trigger_routes
 from tea_runner.web.page_context import PageContext
 from tea_runner.wiring import Site
 

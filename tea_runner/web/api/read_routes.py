@@ -10,10 +10,10 @@ from flask import Response, jsonify
 from flask_smorest import Blueprint
 
 from tea_runner.core.access import AccessLevel
+from tea_runner.core.deliveries.registered_webhook import is_repository_name
 from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.run import RECOMPUTE, RETRY
 from tea_runner.core.planning.run_status import run_status
-from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.present.json_documents import (
     datum_document,
     job_document,
@@ -22,7 +22,7 @@ from tea_runner.present.json_documents import (
 )
 from tea_runner.web import not_found_texts
 from tea_runner.web.api import schemas
-from tea_runner.web.api.described import described
+from tea_runner.web.api.route_description import described
 from tea_runner.web.event_streams import follow_log
 from tea_runner.web.job_pages import send_log
 from tea_runner.web.page_context import PageContext

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from tea_runner.core.delivery_events import DeliveryError, Ignored
+from tea_runner.core.deliveries.delivery_events import DeliveryError, Ignored
+from tea_runner.core.deliveries.gitea_delivery import parse_gitea_delivery
 from tea_runner.core.git.branch_kinds import exclusion
-from tea_runner.core.parse_delivery import parse_delivery
 from workers.plan_queue_items import read_plan_request
 
 NAMES = [
@@ -36,7 +36,7 @@ def test_a_branch_is_processed_everywhere_or_nowhere(name: str) -> None:
     body = {"ref": f"refs/heads/{name}", "before": "1" * 40, "after": "2" * 40}
     body["repository"] = {"full_name": "lab/data", "id": 1}  # type: ignore[assignment]
     try:
-        announced = not isinstance(parse_delivery("push", json.dumps(body).encode()), Ignored)
+        announced = not isinstance(parse_gitea_delivery("push", json.dumps(body).encode()), Ignored)
     except DeliveryError:
         announced = False
     assert announced or not processed

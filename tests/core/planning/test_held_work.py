@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from tea_runner.core.planning.held_work import BranchOrders, PlannedWork, WorkLimits, excess
-from tea_runner.core.planning.order import (
+from tea_runner.core.planning.approval_or_pause import (
     Order,
     is_outdated,
     newest,
     pause_of,
     seal_order,
     unseal_order,
+)
+from tea_runner.core.planning.paused_or_unapproved_work import (
+    BranchOrders,
+    PlannedWork,
+    WorkLimits,
+    excess,
 )
 
 COMMIT = "c" * 40

@@ -8,9 +8,9 @@ from typing import Any
 
 import requests
 
-from tea_runner.core.delivery_events import Ignored, PushEvent
-from tea_runner.core.delivery_signature import is_signed
-from tea_runner.core.parse_delivery import parse_delivery
+from tea_runner.core.deliveries.delivery_events import Ignored, PushEvent
+from tea_runner.core.deliveries.delivery_signature import is_signed
+from tea_runner.core.deliveries.gitea_delivery import parse_gitea_delivery
 from tea_runner.forge.embedded import EmbeddedForge
 from tests.clone import Clone
 from tests.faulty_forge import FaultyForge, RandomFaults
@@ -97,7 +97,7 @@ def test_a_delivery_has_the_headers_and_fields_of_a_real_one(
     assert kept.said["total_commits"] == 7
     assert kept.said["commits"][0]["added"] == ["f6"]
     assert is_signed(kept.body, kept.headers["x-gitea-signature"], ["s"])
-    event = parse_delivery("push", kept.body)
+    event = parse_gitea_delivery("push", kept.body)
     assert isinstance(event, PushEvent)
     assert (event.repository, event.ref) == ("ada/edges", "refs/heads/main")
 
@@ -139,7 +139,7 @@ def test_the_test_of_a_hook_delivers_nothing_moved(tmp_path: Path, forge: Embedd
         recorder.kept.clear()
         ask(forge, "POST", f"/repos/ada/edges/hooks/{number}/tests")
         (kept,) = recorder.wait(1)
-    assert isinstance(parse_delivery("push", kept.body), Ignored)
+    assert isinstance(parse_gitea_delivery("push", kept.body), Ignored)
 
 
 def test_faults_lose_and_repeat_deliveries(tmp_path: Path, forge: FaultyForge) -> None:
