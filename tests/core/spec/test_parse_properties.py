@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -42,6 +43,7 @@ SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "vars": st.just([{"name": "year", "type": "integer", "default": 2026}]),
     "trigger": st.just({"commits": 3}),
     "track": st.just(False),
+    "priority": st.integers(1, 100),
     "gpu": st.sampled_from([{"type": "nvidia.com/gpu", "number": 1}, {"number": 0}]),
     "secrets": st.just([{"name": "s", "env_var": "S", "key": "k"}]),
 }
@@ -68,7 +70,8 @@ def _good(fields: tuple[Field, ...]) -> st.SearchStrategy[dict[str, Any]]:
         if known.support not in ("works", "differs") or known.name in APART:
             continue
         if known.name in SPECIAL:
-            value = SPECIAL[known.name]
+            # A copy: a test may write into it.
+            value = SPECIAL[known.name].map(copy.deepcopy)
         elif known.choices:
             value = st.sampled_from(known.choices)
         else:
