@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import connect
-from tea_runner.broker.job_turns import JobTurns
+from tea_runner.broker.fair_job_turns import JobTurns
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.core.repository_priority import parse_priorities
 from tea_runner.host.tool_search_path import tool_path

@@ -18,7 +18,7 @@ from tea_runner.core.planning.cancel_retry_recompute import RunAction
 from tea_runner.core.planning.paused_or_unapproved_work import BranchOrders, WorkLimits
 from tea_runner.core.planning.run import Run, run_id
 from tea_runner.dataset.forge_dataset import ForgeDataset
-from tea_runner.flow.branch_outcome import BranchProgress
+from tea_runner.flow.advance_outcome import BranchProgress
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.plan_and_publish import BranchAdvancer
@@ -42,7 +42,7 @@ from workers.pull_request_comments import PullRequestComments
 from workers.results_pull_requests import ResultsPullRequests
 from workers.run_metrics import count_run
 from workers.schedule_ticks import WHY, note_next_tick
-from workers.skipped_pushes import SkippedPushes
+from workers.skip_requested_pushes import SkippedPushes
 from workers.summarize_run import summarize_run
 from workers.superseded_runs import SupersededRuns
 from workers.tick_runs import TickRuns

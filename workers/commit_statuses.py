@@ -15,7 +15,7 @@ from tea_runner.core.planning.run import PipelineRun, Run
 from tea_runner.core.planning.run_status import lacks
 from tea_runner.core.planning.states import ENDED_STATES
 from tea_runner.core.planning.worker_requirement import Offered
-from tea_runner.flow.branch_outcome import BranchProgress
+from tea_runner.flow.advance_outcome import BranchProgress
 from tea_runner.ports import CommitStatusState
 from tea_runner.present import state_words, summary_line
 from tea_runner.wiring import Site

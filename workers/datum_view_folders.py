@@ -33,7 +33,7 @@ from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.scan_outputs import OutputLimits
 from workers.code_folder import CodeFolder
 from workers.collect_outputs import collect, collect_declared
-from workers.memory_steps import MemorySteps
+from workers.out_of_memory_retries import MemorySteps
 from workers.run_command import lines
 from workers.stage_inputs import GetContent, WriteBlob, make_code, make_view
 

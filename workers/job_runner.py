@@ -40,11 +40,11 @@ from tea_runner.host.resource_ledger import Reservation
 from tea_runner.sandbox.environment import Environment, Execution
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from workers.job_details_recorder import MOST_PICTURE, DetailsRecorder
-from workers.job_pipeline import job_pipeline
 from workers.job_report import JobReport
 from workers.leaked_secrets import leaks
 from workers.output_storage_check import refused_by_storage, storing_rules
-from workers.previous_output_picture import previous_picture
+from workers.planned_pipeline_of_job import job_pipeline
+from workers.previous_output_image import previous_picture
 from workers.run_datums import DatumRunner
 from workers.store_results_at_tip import ResultsAtTip
 from workers.unpushed_results import Again, UnpushedResults, give_up

@@ -34,7 +34,7 @@ from workers.datum_view_folders import (
     SelectedDatum,
     output_directory,
 )
-from workers.memory_steps import MemorySteps
+from workers.out_of_memory_retries import MemorySteps
 from workers.run_command import CommandRun, CommandUse, run_datum
 from workers.stage_inputs import GetContent, WriteBlob, name_missing_files, wanted_keys
 

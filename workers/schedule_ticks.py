@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from tea_runner.core.pipeline import Pipeline, cron_leaves
-from tea_runner.core.planning.tick_book import TickBook
+from tea_runner.core.planning.recorded_ticks import TickBook
 from tea_runner.flow.input_triggers import PipelineTriggers
 from tea_runner.wiring import Site
 

@@ -13,7 +13,7 @@ from tea_runner.core.planning.plan import Decision
 from tea_runner.core.planning.run import PipelineRun, Run, run_id, variable_rows
 from tea_runner.core.planning.run_datum_states import DatumRow, states_of_words
 from tea_runner.dataset.parse_commit import Commit
-from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
+from tea_runner.flow.advance_outcome import BranchProgress, PipelineProgress
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_remarks import pipeline_remarks
 from tea_runner.flow.tracked_subdatasets import causes

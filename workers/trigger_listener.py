@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 
-from tea_runner.broker.event_list import ListedEvent
+from tea_runner.broker.trigger_event_history import ListedEvent
 from tea_runner.core.errors import OutsideError, QueueError, TeaError
 from tea_runner.core.events.event import Event
 from tea_runner.core.events.trigger import STREAMS, Trigger

@@ -14,7 +14,7 @@ from typing import Any
 import redis
 
 from tea_runner.broker import redis_keys
-from tea_runner.core.metric_values import (
+from tea_runner.core.counters_and_histograms import (
     MOST_LABELS,
     OTHER,
     TIMED,

@@ -9,7 +9,15 @@ at any time; git and the forge hold what counts.
 from __future__ import annotations
 
 from tea_runner.broker.branch_ids import branch_id, split_branch_id
-from tea_runner.broker.people_keys import (
+from tea_runner.broker.fair_turn_keys import held, job_classes, line, running_jobs, turns
+from tea_runner.broker.redis_key_pattern import (
+    FAMILIES,
+    NO_EXPIRY,
+    PREFIX,
+    RedisKeyPattern,
+    redis_key_pattern,
+)
+from tea_runner.broker.session_and_request_keys import (
     answer,
     orders,
     question,
@@ -18,14 +26,6 @@ from tea_runner.broker.people_keys import (
     token,
     tokens,
 )
-from tea_runner.broker.redis_key_pattern import (
-    FAMILIES,
-    NO_EXPIRY,
-    PREFIX,
-    RedisKeyPattern,
-    redis_key_pattern,
-)
-from tea_runner.broker.turn_keys import held, job_classes, line, running_jobs, turns
 
 __all__ = ["FAMILIES", "NO_EXPIRY", "PREFIX", "RedisKeyPattern", "branch_id", "split_branch_id"]
 __all__ += ["held", "job_classes", "line", "running_jobs", "turns"]
@@ -205,7 +205,7 @@ def draining_hosts() -> str:
     return "draining-hosts"
 
 
-@redis_key_pattern("string", "queue_key_fingerprint")
+@redis_key_pattern("string", "signing_key_fingerprint")
 def queue_key() -> str:
     """Fingerprint of the key with which the planners of this server sign jobs."""
     return "queue-key"
@@ -364,19 +364,19 @@ def delivery_counts() -> str:
     return "deliveries"
 
 
-@redis_key_pattern("list", "event_list", _SHOWN)
+@redis_key_pattern("list", "trigger_event_history", _SHOWN)
 def events() -> str:
     """The last events of triggers, the newest first, as JSON."""
     return "events"
 
 
-@redis_key_pattern("list", "event_list", _SHOWN)
+@redis_key_pattern("list", "trigger_event_history", _SHOWN)
 def starts() -> str:
     """The last ticks and other starts of pipelines, the newest first, as JSON."""
     return "starts"
 
 
-@redis_key_pattern("hash", "event_list")
+@redis_key_pattern("hash", "trigger_event_history")
 def event_counts() -> str:
     """Triggers and outcomes to the number of events."""
     return "event-counts"

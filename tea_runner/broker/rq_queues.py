@@ -25,7 +25,7 @@ from rq.job import Job as RqJob
 
 from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import as_queue_error, raises_queue_error
-from tea_runner.broker.job_turns import JobTurns
+from tea_runner.broker.fair_job_turns import JobTurns
 from tea_runner.core.errors import NewerMessage, QueueError
 from tea_runner.core.planning.message_version import VERSION, require_readable
 from tea_runner.core.planning.worker_requirement import NEEDS, Need, read_class
@@ -224,11 +224,11 @@ class Queues:
             self.enqueue("job", waiting)
 
     def held(self, lines: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
-        """See :meth:`~tea_runner.broker.job_turns.JobTurns.held`."""
+        """See :meth:`~tea_runner.broker.fair_job_turns.JobTurns.held`."""
         return self._turns.held(lines)
 
     def in_line(self, jobs: Mapping[str, tuple[str, str]]) -> set[str]:
-        """See :meth:`~tea_runner.broker.job_turns.JobTurns.in_line`."""
+        """See :meth:`~tea_runner.broker.fair_job_turns.JobTurns.in_line`."""
         return self._turns.in_line(jobs)
 
     def length(self, kind: str) -> int:
@@ -251,7 +251,7 @@ class Queues:
         return {each: number for each, number in found if number or each in NEEDS}
 
     def classes(self) -> list[str]:
-        """See :meth:`~tea_runner.broker.job_turns.JobTurns.classes`."""
+        """See :meth:`~tea_runner.broker.fair_job_turns.JobTurns.classes`."""
         return self._turns.classes()
 
     def queued(self, kind: str) -> set[str]:

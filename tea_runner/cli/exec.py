@@ -26,7 +26,7 @@ from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.pipeline_set import UncheckedPipelineSet
 from tea_runner.flow.tick_inputs import ticks_of_labels
-from tea_runner.flow.variable_inputs import with_variables
+from tea_runner.flow.variable_values import with_variables
 from tea_runner.host.openat import remove_tree
 from tea_runner.sandbox.environment import Environment
 from tea_runner.sandbox.unsandboxed import Unsandboxed

@@ -221,7 +221,7 @@ def check_queue_key(state: Callable[[], Literal["same", "other", "unknown"]]) ->
             case "same":
                 return _ok(name, "that of the planners")
             case "other":
-                from tea_runner.broker.queue_key_fingerprint import OTHER_KEY
+                from tea_runner.broker.signing_key_fingerprint import OTHER_KEY
 
                 return _bad(name, OTHER_KEY)
             case "unknown":

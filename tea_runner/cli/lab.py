@@ -9,11 +9,11 @@ from functools import partial
 
 import click
 
-from tea_runner.cli.announce_runs import RunAnnouncer
 from tea_runner.cli.lab_example import REPOSITORY, push_example
 from tea_runner.cli.lab_servers import ORGANISATION, STORAGE, LabServers
 from tea_runner.cli.local_stack import LocalStack
 from tea_runner.cli.main import Context
+from tea_runner.cli.print_run_changes import RunAnnouncer
 from tea_runner.cli.setting_names import named
 from tea_runner.core.errors import TeaError
 

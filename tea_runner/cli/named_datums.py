@@ -12,10 +12,10 @@ import click
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import check_pipelines
 from tea_runner.core.datums.datum import is_label, shown_label
-from tea_runner.core.datums.typed_datum_names import join_datum_words
+from tea_runner.core.datums.datum_name_arguments import join_datum_words
 from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.plan import Decision
-from tea_runner.flow.branch_outcome import BranchProgress
+from tea_runner.flow.advance_outcome import BranchProgress
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.present.plan_text import decision_line
 from tea_runner.present.visible_text import visible

@@ -8,7 +8,7 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import Refused
-from tea_runner.host.start_anew import start_anew
+from tea_runner.host.restart_process import start_anew
 from tea_runner.wiring import Site
 from workers.branch_planner import BranchPlanner
 from workers.job_worker import worker_name

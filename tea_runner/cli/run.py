@@ -29,7 +29,7 @@ from tea_runner.cli.run_locally import run_locally
 from tea_runner.cli.setting_names import named
 from tea_runner.core.errors import UsageError
 from tea_runner.dataset.reproducibility_ledger import ReproducibilityLedger
-from tea_runner.flow.branch_outcome import BranchProgress
+from tea_runner.flow.advance_outcome import BranchProgress
 from tea_runner.flow.cancel_retry_recompute import new_request_id
 from tea_runner.flow.local_queue import LocalRecomputeRequests
 from tea_runner.flow.make_plan import PlannedCommit

@@ -24,7 +24,7 @@ from tea_runner.executors.detached_run import DetachedRun, DetachedRunFile
 from tea_runner.executors.job_folder import JobFolder, make_job_folder
 from tea_runner.executors.slurm_client import SlurmClient
 from tea_runner.executors.slurm_executor import TRIES, failure_of_state
-from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
+from tea_runner.flow.advance_outcome import BranchProgress, PipelineProgress
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.job_outcome import JobOutcome
 from tea_runner.core.spec.schedule import ScheduleClock
-from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
+from tea_runner.flow.advance_outcome import BranchProgress, PipelineProgress
 from tea_runner.flow.local_queue import LocalRecomputeRequests
 from tea_runner.flow.tick_inputs import AskedTicks
 from tea_runner.ports.executor import Executor

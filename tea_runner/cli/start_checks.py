@@ -73,7 +73,7 @@ def require_queue_key(context: Context) -> None:
     :raises Refused: when it has another one.
     :raises QueueError: when Redis does not answer.
     """
-    from tea_runner.broker.queue_key_fingerprint import OTHER_KEY
+    from tea_runner.broker.signing_key_fingerprint import OTHER_KEY
 
     if context.site.queue_key.state() == "other":
         raise Refused(OTHER_KEY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tea_runner.cli.installation_checks import Finding
-from tea_runner.cli.source_checks import check_source
+from tea_runner.cli.trigger_source_checks import check_source
 from tea_runner.core.errors import TeaError
 from tea_runner.core.events.trigger import Trigger
 from tea_runner.wiring import Site

@@ -12,7 +12,7 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
-from tea_runner.host.start_anew import start_anew
+from tea_runner.host.restart_process import start_anew
 from workers.job_worker import worker_name
 from workers.process_row import process_row
 from workers.settings_reload import SettingsReload

@@ -7,9 +7,9 @@ import threading
 
 import click
 
-from tea_runner.cli.announce_runs import RunAnnouncer
 from tea_runner.cli.local_stack import LocalStack
 from tea_runner.cli.main import Context
+from tea_runner.cli.print_run_changes import RunAnnouncer
 from tea_runner.cli.setting_names import named
 
 

@@ -25,9 +25,9 @@ from tea_runner.core.errors import OutsideError, QueueError
 from tea_runner.core.planning.approval_or_pause import pause_of
 from tea_runner.executors.slurm_client import SlurmClient
 from tea_runner.executors.slurm_time import seconds_left
-from tea_runner.host.start_anew import start_anew
+from tea_runner.host.restart_process import start_anew
 from tea_runner.host.supervisor import Supervisor
-from workers.consumable_classes import ConsumableClasses
+from workers.fitting_job_classes import ConsumableClasses
 from workers.job_worker import JobWorker, worker_name
 from workers.process_row import process_row
 from workers.settings_reload import SettingsReload

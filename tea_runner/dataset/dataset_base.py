@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.git.branch_results_scope import scope_of
-from tea_runner.core.planning.tick_book import TickBook
+from tea_runner.core.planning.recorded_ticks import TickBook
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.results_branch import (
     BranchTips,

@@ -22,9 +22,9 @@ from tea_runner.dataset.dataset_base import GitDataset, TrustedBranches, every_b
 from tea_runner.dataset.job_result_refs import JobResultRefs
 from tea_runner.dataset.keys_in_annex_branch import OwnKeys
 from tea_runner.dataset.mirror import Mirror
-from tea_runner.dataset.own_results_branches import OwnResultsBranches
-from tea_runner.dataset.pull_approvals import PullApprovals
+from tea_runner.dataset.pull_request_approvals import PullApprovals
 from tea_runner.dataset.result_index import ResultIndex
+from tea_runner.dataset.results_branches_on_forge import OwnResultsBranches
 from tea_runner.dataset.shared_results import SharedResults
 from tea_runner.dataset.special_remote_policy import Storage
 from tea_runner.dataset.verify_manifest_signatures import ManifestProofs

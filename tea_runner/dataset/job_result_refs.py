@@ -6,7 +6,7 @@ import logging
 
 from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.core.git.branch_results_scope import results_prefix
-from tea_runner.core.git.result_seal import seal_result, verify_result_seal
+from tea_runner.core.git.result_hmac import seal_result, verify_result_seal
 from tea_runner.core.results.result import Result, ResultError, parse_results
 from tea_runner.core.results.run_record import parse_trailers
 from tea_runner.dataset.git_repository import GitRepository

@@ -24,13 +24,13 @@ from tea_runner.core.results.run_conditions import TRUSTED, RunConditions, parse
 from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
 from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.dataset.manifest_history import ManifestFile, ManifestReader, manifest_files
-from tea_runner.dataset.own_results_branches import kept_tips
 from tea_runner.dataset.result_index_tables import (
     RankedResult,
     ResultLocation,
     ResultTable,
     StoredResult,
 )
+from tea_runner.dataset.results_branches_on_forge import kept_tips
 from tea_runner.dataset.verify_manifest_signatures import ManifestProofs, Proof
 
 #: Refs of a mirror for former tips of branches that were rewritten: their results stay known.

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.core.git.branch_results_scope import scope_of
-from tea_runner.core.git.result_seal import seal_result, verify_result_seal
+from tea_runner.core.git.result_hmac import seal_result, verify_result_seal
 from tea_runner.core.git.tree import PLAIN, TreeEntry
-from tea_runner.core.planning.tick_book import TickBook, parse_book
+from tea_runner.core.planning.recorded_ticks import TickBook, parse_book
 from tea_runner.core.results.run_record import parse_trailers
 from tea_runner.dataset.git_repository import GitRepository
 

@@ -10,7 +10,7 @@ from tea_runner.core.datums.file_fact import FileFact, LinkedFile
 from tea_runner.core.datums.view import Located
 from tea_runner.core.errors import UserError
 from tea_runner.core.planning.input_trigger import PlanningTime
-from tea_runner.core.planning.tick_book import TickBook
+from tea_runner.core.planning.recorded_ticks import TickBook
 from tea_runner.flow.commit_tree import CommitTree
 from tea_runner.flow.file_identities import FileFacts
 from tea_runner.flow.pipeline_set import PipelineSet

@@ -16,7 +16,7 @@ from tea_runner.core.git.config_text import parse_config
 from tea_runner.core.git.submodules import Submodule, parse_gitmodules
 from tea_runner.core.git.tree import LINK, SUBMODULE, TREE, TreeEntry, lookup, walk_tree
 from tea_runner.core.planning.input_trigger import PlanningTime
-from tea_runner.core.planning.tick_book import TickBook
+from tea_runner.core.planning.recorded_ticks import TickBook
 from tea_runner.core.results.run_record import parse_trailers
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.ports import Objects, Subdataset, Subdatasets

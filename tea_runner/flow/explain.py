@@ -20,7 +20,7 @@ from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.read_manifest_statement import inputs_commit
 from tea_runner.flow.resolve_pipeline import seen_files
-from tea_runner.flow.variable_inputs import with_variables
+from tea_runner.flow.variable_values import with_variables
 
 #: Opens a commit; None when the clone does not have it.
 OpenTip = Callable[[str], CommitReader | None]

@@ -18,7 +18,7 @@ from tea_runner.core.planning.input_trigger import (
     wait_of,
 )
 from tea_runner.core.planning.plan import Plan
-from tea_runner.core.planning.tick_book import TickBook
+from tea_runner.core.planning.recorded_ticks import TickBook
 from tea_runner.core.planning.tick_names import tick_name
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.spec.schedule import ScheduleClock

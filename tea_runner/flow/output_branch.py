@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from tea_runner.core.results.output_branch import output_branch
+from tea_runner.core.results.common_output_branch import output_branch
 from tea_runner.core.results.results_branch import BranchTips
-from tea_runner.flow.branch_outcome import PipelineProgress
+from tea_runner.flow.advance_outcome import PipelineProgress
 from tea_runner.flow.commit_reader import open_commit
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.ports import Dataset

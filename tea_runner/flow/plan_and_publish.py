@@ -14,16 +14,16 @@ from tea_runner.core.errors import UserError
 from tea_runner.core.git.branch_results_scope import queue_namespace
 from tea_runner.core.planning.job import Throughput
 from tea_runner.core.planning.paused_or_unapproved_work import BranchOrders, Hold, PlannedWork
-from tea_runner.core.planning.pipeline_start import PipelineStart, starts_between
 from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
+from tea_runner.core.planning.recorded_ticks import TickBook
+from tea_runner.core.planning.start_causes import PipelineStart, starts_between
 from tea_runner.core.planning.states import ENDED_STATES
-from tea_runner.core.planning.tick_book import TickBook
 from tea_runner.core.results.results_branch import BranchTips
 from tea_runner.core.results.run_conditions import run_scope
 from tea_runner.core.spec.schedule import ScheduleClock
 from tea_runner.flow import compare_recomputed
-from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
+from tea_runner.flow.advance_outcome import BranchProgress, PipelineProgress
 from tea_runner.flow.changed_outputs import put_back_sentence
 from tea_runner.flow.commit_reader import open_commit
 from tea_runner.flow.enqueue_jobs import enqueue_jobs, keep_running_jobs, keys_in_flight
@@ -43,7 +43,7 @@ from tea_runner.flow.publish_pipeline import (
 )
 from tea_runner.flow.tick_inputs import AskedTicks, due_ticks, with_asked
 from tea_runner.flow.tracked_subdatasets import moved
-from tea_runner.flow.variable_inputs import without_published
+from tea_runner.flow.variable_values import without_published
 from tea_runner.ports import Dataset, JobQueue, RecomputeRequests
 
 #: Plans in one call.  A branch that others push to all the time is continued with the next push.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from tea_runner.core.datums.content_identity import SMALL_BLOB, pointer_key
 from tea_runner.core.git.tree import LINK, SUBMODULE, TREE, TreeEntry, check_depth
 from tea_runner.core.pipeline import Pipeline
-from tea_runner.core.results.output_branch import wanted_branches
+from tea_runner.core.results.common_output_branch import wanted_branches
 from tea_runner.core.results.reserved_names import CODE_FOLDER, is_code, reserved_part
 from tea_runner.core.spec.parse import ParsedSpecs, Problem, parse_specs
 from tea_runner.core.spec.pipeline_file_names import IGNORE_NAME, SPEC_NAMES, is_pipeline_text

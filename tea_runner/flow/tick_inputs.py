@@ -15,7 +15,7 @@ from tea_runner.core.datums.input_listing import Listing
 from tea_runner.core.datums.view import Source
 from tea_runner.core.pipeline import Combined, Cron, Input, Pipeline, cron_leaves
 from tea_runner.core.planning.asked_tick import AskedTick
-from tea_runner.core.planning.tick_book import TickBook
+from tea_runner.core.planning.recorded_ticks import TickBook
 from tea_runner.core.planning.tick_names import ticks_by_input
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.spec.schedule import ScheduleClock

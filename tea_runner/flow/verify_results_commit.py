@@ -33,7 +33,7 @@ from tea_runner.flow.recorded_command import command_of
 from tea_runner.flow.resolve_image import resolve_image
 from tea_runner.flow.sign_manifest import ManifestSigner
 from tea_runner.flow.tick_inputs import ticks_of_labels
-from tea_runner.flow.variable_inputs import with_variables
+from tea_runner.flow.variable_values import with_variables
 from tea_runner.flow.write_results_commit import draft, finish, published
 from tea_runner.ports import Dataset, Subdatasets
 

@@ -16,6 +16,7 @@ from tea_runner.core.git import annex_paths
 from tea_runner.core.git.tree import PLAIN, SUBMODULE, TreeEntry, edit_tree, lookup
 from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.results import manifest_text
+from tea_runner.core.results.common_output_branch import output_branch
 from tea_runner.core.results.compose_commit import (
     Changes,
     Composition,
@@ -24,7 +25,6 @@ from tea_runner.core.results.compose_commit import (
     PipelineChange,
     compose,
 )
-from tea_runner.core.results.output_branch import output_branch
 from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.run_record import CAUSE, RecordedCommand, format_record, format_summary

@@ -4,7 +4,7 @@
 :mod:`~tea_runner.ports.queue` is Redis,
 :mod:`~tea_runner.ports.forge` and :mod:`~tea_runner.ports.accounts` are Gitea, Forgejo or a folder of
 repositories,
-:mod:`~tea_runner.ports.events` is the spool of events,
+:mod:`~tea_runner.ports.event_spool` is the spool of events,
 :mod:`~tea_runner.ports.images` are registries and container engines.
 
 An implementation raises what its method lists and nothing else; an error of a library becomes one of
@@ -13,7 +13,7 @@ An implementation raises what its method lists and nothing else; an error of a l
 
 from tea_runner.ports.accounts import ForgeAccounts, ForgeSignIn, Grant, SignInRequest
 from tea_runner.ports.dataset import Dataset, RefUpdate, Subdataset, Subdatasets
-from tea_runner.ports.events import EventSpool
+from tea_runner.ports.event_spool import EventSpool
 from tea_runner.ports.forge import CommitStatusState, Forge
 from tea_runner.ports.git_objects import CommitFacts, Objects, TreeStore
 from tea_runner.ports.images import Images

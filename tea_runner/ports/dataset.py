@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from tea_runner.core.git.submodules import Submodule
-from tea_runner.core.planning.tick_book import TickBook
+from tea_runner.core.planning.recorded_ticks import TickBook
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.results_branch import BranchTips
 from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all

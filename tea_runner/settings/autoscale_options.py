@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tea_runner.settings.offer_options import OfferOptions
 from tea_runner.settings.option import option
+from tea_runner.settings.worker_offer_options import OfferOptions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tea_runner.settings.offer_options import OfferExpected, OfferOptions, read_offers
 from tea_runner.settings.option import SecretValue
 from tea_runner.settings.storage_and_secret_options import SecretFile, StorageOptions
 from tea_runner.settings.trigger_options import TriggerExpected, TriggerOptions, read_trigger
+from tea_runner.settings.worker_offer_options import OfferExpected, OfferOptions, read_offers
 
 _BYTES: Mapping[str, float] = {
     "": 1,

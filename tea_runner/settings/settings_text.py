@@ -10,10 +10,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 from tea_runner.settings.load import FROM_FILE, KnownOption, Settings, known, masked_url
-from tea_runner.settings.offer_options import OfferOptions
 from tea_runner.settings.option import SecretValue
 from tea_runner.settings.storage_and_secret_options import SecretFile, StorageOptions
 from tea_runner.settings.trigger_options import TriggerOptions
+from tea_runner.settings.worker_offer_options import OfferOptions
 
 _HEAD = """\
 # Settings of tea-runner. Each commented line shows the default.

@@ -16,7 +16,7 @@ from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import PipelineStatus, RunStatus
 from tea_runner.present.pipeline_graph import Box, dag_svg
-from tea_runner.web.datum_view import DIGITS, DatumView, ShownFile, job_details
+from tea_runner.web.datum_page_content import DIGITS, DatumView, ShownFile, job_details
 from tea_runner.web.page_context import PageContext
 
 #: Jobs of a neighbouring pipeline whose notes are read, and boxes for its datums or for files.

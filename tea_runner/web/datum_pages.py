@@ -10,7 +10,7 @@ from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run_status import run_status
 from tea_runner.web import not_found_texts
 from tea_runner.web.datum_lineage import lineage_picture, neighbouring_jobs
-from tea_runner.web.datum_view import DIGITS, datum_view, job_details, spec_page
+from tea_runner.web.datum_page_content import DIGITS, datum_view, job_details, spec_page
 from tea_runner.web.page_context import PageContext
 from tea_runner.web.visitor import visitor
 

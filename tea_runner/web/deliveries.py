@@ -10,9 +10,9 @@ from flask import Blueprint, Response, jsonify, request
 from tea_runner.core.deliveries.delivery_signature import DIALECTS, dialect
 from tea_runner.core.errors import TeaError
 from tea_runner.flow.receive_delivery import DeliveryAnswer, receive_delivery, refuse
+from tea_runner.web.event_receiver import add_event_receiver
 from tea_runner.web.request_body import read_body
 from tea_runner.web.web_dependencies import WebDependencies
-from tea_runner.web.webhook_events import add_event_receiver
 
 _log = logging.getLogger(__name__)
 

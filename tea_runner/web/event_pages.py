@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
-from tea_runner.core.planning.pipeline_start import START_KINDS
 from tea_runner.core.planning.run import run_id
+from tea_runner.core.planning.start_causes import START_KINDS
 from tea_runner.present.human_units import instant
 from tea_runner.web.page_context import PageContext, page_of
 from tea_runner.web.visitor import visitor

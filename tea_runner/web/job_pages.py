@@ -13,7 +13,7 @@ from tea_runner.core.planning.run_status import PipelineStatus, RunStatus, run_s
 from tea_runner.present.json_documents import job_document
 from tea_runner.present.repeat_commands import FinishedJob, StorageAddress, repeat_commands
 from tea_runner.web.cancel_and_retry_pages import job_actions_for
-from tea_runner.web.datum_view import datum_view, job_details, spec_page
+from tea_runner.web.datum_page_content import datum_view, job_details, spec_page
 from tea_runner.web.log_lines import PART, last_part, part_with_line
 from tea_runner.web.page_context import PageContext, split_json_suffix
 

@@ -13,7 +13,7 @@ from prometheus_client.core import (
     Metric,
 )
 
-from tea_runner.core.metric_values import (
+from tea_runner.core.counters_and_histograms import (
     MOST_LABELS,
     OTHER,
     TIMED,

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from tea_runner.broker.datum_durations import ThroughputStore
     from tea_runner.broker.datum_measures import MeasureStore
     from tea_runner.broker.delivery_counts import DeliveryCounts
-    from tea_runner.broker.event_list import EventList
     from tea_runner.broker.job_logs import JobLog, LogReader
     from tea_runner.broker.job_store import JobStore
     from tea_runner.broker.live_processes import LiveProcesses
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from tea_runner.broker.publication_counts import BranchPublicationCounts
     from tea_runner.broker.pull_request_notes import PullRequestNotes
     from tea_runner.broker.queue_consistency import QueueConsistency
-    from tea_runner.broker.queue_key_fingerprint import QueueKeyFingerprint
     from tea_runner.broker.recompute_requests import BranchRecomputeRequests
     from tea_runner.broker.redis_server import ServerFacts
     from tea_runner.broker.repair_log import RepairLog
@@ -45,8 +43,10 @@ if TYPE_CHECKING:
     from tea_runner.broker.schedule_times import ScheduleTimes
     from tea_runner.broker.session_store import SessionStore
     from tea_runner.broker.sign_in_attempts import SignInAttempts
+    from tea_runner.broker.signing_key_fingerprint import QueueKeyFingerprint
     from tea_runner.broker.superdataset_triggers import SuperdatasetStore
     from tea_runner.broker.token_store import TokenStore
+    from tea_runner.broker.trigger_event_history import EventList
     from tea_runner.broker.workers_and_queues import Fleet
     from tea_runner.core.spec.schedule import ScheduleClock
 
@@ -194,7 +194,7 @@ class Site(DatasetSite, SandboxSite, TriggersSite):
     @cached_property
     def queue_key(self) -> QueueKeyFingerprint:
         """The key that signs jobs, compared with that of the planners."""
-        from tea_runner.broker.queue_key_fingerprint import QueueKeyFingerprint
+        from tea_runner.broker.signing_key_fingerprint import QueueKeyFingerprint
 
         return QueueKeyFingerprint(self.redis, self.secret)
 
@@ -376,7 +376,7 @@ class Site(DatasetSite, SandboxSite, TriggersSite):
     @cached_property
     def events(self) -> EventList:
         """The last events of triggers."""
-        from tea_runner.broker.event_list import EventList
+        from tea_runner.broker.trigger_event_history import EventList
 
         return EventList(self.redis)
 

@@ -21,12 +21,11 @@ from tea_runner.broker.datum_durations import ThroughputStore
 from tea_runner.broker.datum_key_states import DatumKeyStates
 from tea_runner.broker.datum_measures import MeasureStore
 from tea_runner.broker.delivery_counts import DeliveryCounts
-from tea_runner.broker.event_list import EventList
+from tea_runner.broker.fair_job_turns import JobTurns
 from tea_runner.broker.job_index import JobIndex
 from tea_runner.broker.job_logs import JobLog, LogReader
 from tea_runner.broker.job_reader import JobReader
 from tea_runner.broker.job_store import Claim, JobStore
-from tea_runner.broker.job_turns import JobTurns
 from tea_runner.broker.live_processes import LiveProcesses, ProcessFacts
 from tea_runner.broker.metric_counters import MetricCounters
 from tea_runner.broker.notice_states import NoticeStates
@@ -35,7 +34,6 @@ from tea_runner.broker.planner_query_store import QuestionStore
 from tea_runner.broker.publication_counts import BranchPublicationCounts
 from tea_runner.broker.pull_request_notes import PullRequestNote, PullRequestNotes
 from tea_runner.broker.queue_consistency import QueueConsistency
-from tea_runner.broker.queue_key_fingerprint import QueueKeyFingerprint
 from tea_runner.broker.recompute_requests import BranchRecomputeRequests
 from tea_runner.broker.redis_server import EvictionPolicy, RedisServer
 from tea_runner.broker.repair_log import RepairLog
@@ -45,8 +43,10 @@ from tea_runner.broker.run_store import RunStore
 from tea_runner.broker.schedule_times import ScheduleTimes
 from tea_runner.broker.session_store import SessionStore
 from tea_runner.broker.sign_in_attempts import SignInAttempts
+from tea_runner.broker.signing_key_fingerprint import QueueKeyFingerprint
 from tea_runner.broker.superdataset_triggers import SuperdatasetStore
 from tea_runner.broker.token_store import TokenStore
+from tea_runner.broker.trigger_event_history import EventList
 from tea_runner.core.errors import QueueError
 from tea_runner.core.planning.approval_or_pause import Order
 from tea_runner.core.planning.asked_tick import AskedTick

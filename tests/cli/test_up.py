@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from tea_runner.cli import announce_runs
-from tea_runner.cli.announce_runs import RunAnnouncer
+from tea_runner.cli import print_run_changes
 from tea_runner.cli.local_stack import LocalStack
 from tea_runner.cli.main import Context
+from tea_runner.cli.print_run_changes import RunAnnouncer
 from tea_runner.host import process
 from tea_runner.wiring import Site
 from tests.looking import COMMIT, REPOSITORY, RUN, make_job, save
@@ -24,7 +24,7 @@ from tests.looking import COMMIT, REPOSITORY, RUN, make_job, save
 
 def test_runs_are_told_when_they_begin_and_end(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once each; what was there before is not told."""
-    monkeypatch.setattr(announce_runs, "_PAUSE", 0.0)
+    monkeypatch.setattr(print_run_changes, "_PAUSE", 0.0)
     save(site, [], state="settled", commit="a" * 40, branch="other")
     lines: list[str] = []
     announcer = RunAnnouncer(site.runs, lines.append)

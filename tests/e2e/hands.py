@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tea_runner.flow.branch_outcome import BranchProgress
+from tea_runner.flow.advance_outcome import BranchProgress
 from tests.e2e.lab import Lab
 from workers.branch_planner import BranchPlanner
 from workers.job_worker import JobWorker, worker_name

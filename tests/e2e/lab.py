@@ -21,7 +21,7 @@ from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
 from tests.e2e.created_dataset import create_dataset
 from workers.branch_planner import BranchPlanner
-from workers.consumable_classes import ConsumableClasses
+from workers.fitting_job_classes import ConsumableClasses
 from workers.job_worker import JobWorker, worker_name
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -13,7 +13,7 @@ from tea_runner.executors.slurm_workers import (
     label_flags,
     workers_to_start,
 )
-from tea_runner.settings.offer_options import read_offers
+from tea_runner.settings.worker_offer_options import read_offers
 
 
 def _tasks(*states: str, comment: str = "tea:host") -> list[SlurmTask]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tea_runner.core.planning.asked_tick import AskedTick
-from tea_runner.core.planning.tick_book import ScheduleState
+from tea_runner.core.planning.recorded_ticks import ScheduleState
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tests.twins.files import Content
 from tests.twins.lab import MemoryLab, failing

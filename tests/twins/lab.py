@@ -13,7 +13,7 @@ from tea_runner.core.results.result import Result, format_results
 from tea_runner.core.results.run_conditions import RunConditions, run_scope
 from tea_runner.core.results.run_record import parse_trailers
 from tea_runner.core.spec.schedule import ScheduleClock
-from tea_runner.flow.branch_outcome import BranchProgress
+from tea_runner.flow.advance_outcome import BranchProgress
 from tea_runner.flow.commit_reader import CommitReader, open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit

@@ -8,7 +8,7 @@ from dataclasses import replace
 from tea_runner.core.git.branch_results_scope import scope_of
 from tea_runner.core.git.tree import PLAIN, TreeEntry
 from tea_runner.core.planning.asked_tick import AskedTick
-from tea_runner.core.planning.tick_book import TickBook, parse_book
+from tea_runner.core.planning.recorded_ticks import TickBook, parse_book
 from tests.twins.objects import MemoryObjects, MemoryTreeStore
 
 _TICKS = "refs/tea/ticks/"

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from tea_runner.broker.job_logs import JobLog
 from tea_runner.present.ansi_to_html import TerminalText
-from tea_runner.web import event_stream
+from tea_runner.web import event_stream_timing
 from tea_runner.web.log_lines import last_part, next_part, part_with_line
 from tea_runner.wiring import Site
 from tests.looking import REPOSITORY, RUN, begin, make_job, save
@@ -20,8 +20,8 @@ from tests.looking import REPOSITORY, RUN, begin, make_job, save
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_stream, "_PAUSE", 0.05)
-    monkeypatch.setattr(event_stream, "_LONGEST", 5.0)
+    monkeypatch.setattr(event_stream_timing, "_PAUSE", 0.05)
+    monkeypatch.setattr(event_stream_timing, "_LONGEST", 5.0)
 
 
 def events(text: str) -> list[tuple[str, str]]:

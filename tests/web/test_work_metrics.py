@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from tea_runner.broker import redis_keys
-from tea_runner.core.metric_values import MOST_LABELS
+from tea_runner.core.counters_and_histograms import MOST_LABELS
 from tea_runner.wiring import Site
 from tests.looking import begin, make_job
 

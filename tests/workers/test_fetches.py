@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tea_runner.flow.branch_outcome import BranchProgress
+from tea_runner.flow.advance_outcome import BranchProgress
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.workers.conftest import Counting

@@ -18,7 +18,7 @@ from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, spec
 from tests.workers.conftest import Counting, faulty_lab
-from workers.consumable_classes import ConsumableClasses
+from workers.fitting_job_classes import ConsumableClasses
 
 _GPU = {"resource_requests": {"gpu": {"type": "nvidia.com/gpu", "number": 1}}}
 _HUNGRY = "python3 -c 'import time; x = bytearray(90 << 20); time.sleep(0.3)' && echo done > $PFS/out/a.txt"

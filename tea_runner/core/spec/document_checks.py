@@ -13,8 +13,8 @@ from tea_runner.core.spec.field_reader import ParsedMapping, SpecReader
 from tea_runner.core.spec.forbidden_variables import variable_problem
 from tea_runner.core.spec.image_reference import parse_image
 from tea_runner.core.spec.input_checks import MAX_GLOBS, MAX_INPUTS, check_input, count_inputs
+from tea_runner.core.spec.label_and_gpu_names import check_worker_names
 from tea_runner.core.spec.variable_checks import check_variables
-from tea_runner.core.spec.worker_names import check_worker_names
 from tea_runner.core.spec.yaml_nodes import Document, Mark
 
 MAX_TRIES = 100

@@ -31,9 +31,9 @@ from tea_runner.core.spec.field_reader import ParsedMapping, SpecReader
 from tea_runner.core.spec.fields import TOP
 from tea_runner.core.spec.input_checks import default_name
 from tea_runner.core.spec.input_fields import INPUT
+from tea_runner.core.spec.label_and_gpu_names import class_priority, worker_labels
 from tea_runner.core.spec.problem import Kind, Problem
 from tea_runner.core.spec.variable_checks import make_variable
-from tea_runner.core.spec.worker_names import class_priority, worker_labels
 from tea_runner.core.spec.yaml_nodes import Document, MappingNode, read_documents
 
 __all__ = ["ParsedSpecs", "Problem", "parse_specs"]

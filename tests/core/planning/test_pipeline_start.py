@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tea_runner.core.planning.asked_tick import AskedTick
 from tea_runner.core.planning.input_trigger import InputState
-from tea_runner.core.planning.pipeline_start import PipelineStart, starts_between
-from tea_runner.core.planning.tick_book import ScheduleState, TickBook
+from tea_runner.core.planning.recorded_ticks import ScheduleState, TickBook
+from tea_runner.core.planning.start_causes import PipelineStart, starts_between
 
 ONE, TWO = "2026-12-01T01:00:00Z", "2026-12-01T02:00:00Z"
 _INPUT = InputState(seen="a", seen_commit="c" * 40, seen_at=ONE, taken_at=ONE)

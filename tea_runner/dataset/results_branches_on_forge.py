@@ -20,8 +20,8 @@ from tea_runner.core.git.branch_kinds import (
 from tea_runner.core.git.branch_results_scope import KEPT_RESULTS, scope_of
 from tea_runner.core.git.ref_obstacles import ref_obstacles
 from tea_runner.core.results.results_branch import BranchTips, obstructed_output, taken_output
+from tea_runner.dataset.hmac_refs import SealedRefs
 from tea_runner.dataset.mirror import Mirror
-from tea_runner.dataset.sealed_refs import SealedRefs
 from tea_runner.ports.dataset import RefUpdate
 
 _SEALS = "refs/tea/beside/"

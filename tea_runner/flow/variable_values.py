@@ -11,7 +11,7 @@ from dataclasses import replace
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.plan import Plan
 from tea_runner.core.planning.recorded_environment import recorded_variables
-from tea_runner.core.planning.tick_book import TickBook
+from tea_runner.core.planning.recorded_ticks import TickBook
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.spec.variable_values import all_values, still_valid
 from tea_runner.flow.commit_reader import CommitReader

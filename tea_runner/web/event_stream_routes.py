@@ -1,6 +1,6 @@
 """Server-sent events: a page that changed says so, and a log sends its new lines.
 
-All that watch the same share a look at Redis a second; :mod:`tea_runner.web.event_stream` has the clock.
+All that watch the same share a look at Redis a second (:mod:`tea_runner.web.event_stream_timing`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tea_runner.core.deliveries.registered_webhook import is_repository_name
 from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.run_status import RunStatus
 from tea_runner.web import not_found_texts
-from tea_runner.web.event_stream import Look, event, stream
+from tea_runner.web.event_stream_timing import Look, event, stream
 from tea_runner.web.log_lines import PART, next_part
 from tea_runner.web.page_context import PageContext
 

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from tea_runner.core.errors import Refused
 from tea_runner.core.git.branch_kinds import PULL_REQUEST_PREFIX, is_pull_request_branch
 from tea_runner.core.git.pull_request import PULL_HEADS, head_name
+from tea_runner.dataset.hmac_refs import SealedRefs
 from tea_runner.dataset.mirror import Mirror
-from tea_runner.dataset.sealed_refs import SealedRefs
 from tea_runner.ports.dataset import RefUpdate
 
 _APPROVALS = "refs/tea/approvals/"

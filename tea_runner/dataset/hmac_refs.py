@@ -7,7 +7,7 @@ this commit under exactly this ref.
 from __future__ import annotations
 
 from tea_runner.core.errors import OutsideError, Refused
-from tea_runner.core.git.result_seal import seal_result, verify_result_seal
+from tea_runner.core.git.result_hmac import seal_result, verify_result_seal
 from tea_runner.core.results.run_record import parse_trailers
 from tea_runner.dataset.mirror import Mirror
 

@@ -13,7 +13,7 @@ import redis
 
 from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
-from tea_runner.core.planning.pipeline_start import START_KINDS
+from tea_runner.core.planning.start_causes import START_KINDS
 
 #: Events that are kept; and, apart from them, starts of pipelines, of which a schedule has many.
 MOST_EVENTS = 2000

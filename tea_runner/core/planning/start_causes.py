@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from tea_runner.core.planning.asked_tick import AskedTick
-from tea_runner.core.planning.tick_book import TickBook
+from tea_runner.core.planning.recorded_ticks import TickBook
 
 StartKind = Literal["schedule", "by hand", "input"]
 START_KINDS: tuple[str, ...] = get_args(StartKind)

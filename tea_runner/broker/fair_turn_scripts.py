@@ -1,7 +1,7 @@
 """Lua scripts of turns: who has the next job, and who has to wait because enough jobs run already.
 
 Each script has the job's hash as KEYS[1], the job's id as ARGV[1], and as ARGV[2] a JSON object with
-prefixes of keys, needs, priorities and limits; :mod:`tea_runner.broker.job_turns` writes it.
+prefixes of keys, needs, priorities and limits; :mod:`tea_runner.broker.fair_job_turns` writes it.
 """
 
 from __future__ import annotations

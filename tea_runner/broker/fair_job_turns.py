@@ -17,7 +17,7 @@ from typing import Any
 
 import redis
 
-from tea_runner.broker import redis_keys, turn_scripts
+from tea_runner.broker import fair_turn_scripts, redis_keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.core.planning.worker_requirement import NEEDS, class_text, read_class
 from tea_runner.core.repository_priority import RepositoryPriority
@@ -72,10 +72,10 @@ class JobTurns:
             }
         )
         register = connection.register_script
-        self._put = register(turn_scripts.PUT_IN_LINE)
-        self._take = register(turn_scripts.TAKE_TURN)
-        self._end = register(turn_scripts.END_TURN)
-        self._are_held = register(turn_scripts.ARE_HELD)
+        self._put = register(fair_turn_scripts.PUT_IN_LINE)
+        self._take = register(fair_turn_scripts.TAKE_TURN)
+        self._end = register(fair_turn_scripts.END_TURN)
+        self._are_held = register(fair_turn_scripts.ARE_HELD)
 
     def put(self, job_id: str) -> str:
         """Put a job into the line of its repository; returns its class, which names its queue."""

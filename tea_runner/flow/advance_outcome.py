@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tea_runner.core.planning.paused_or_unapproved_work import Hold
-from tea_runner.core.planning.pipeline_start import PipelineStart
 from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.planning.reasons import Reason
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
+from tea_runner.core.planning.start_causes import PipelineStart
 from tea_runner.core.planning.states import ENDED_STATES, PlanState
 from tea_runner.flow.make_plan import PlannedCommit
 
