@@ -13,8 +13,8 @@ import pytest
 
 from tea_runner.broker.job_logs import JobLog
 from tea_runner.broker.job_store import Claim
+from tea_runner.broker.recent_trigger_events import ListedEvent
 from tea_runner.broker.redis_server import RedisServer
-from tea_runner.broker.trigger_event_history import ListedEvent
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.run import PipelineRun, Run, run_id
 from tea_runner.core.planning.run_datum_states import DatumRow

@@ -34,16 +34,16 @@ from workers.answer_planner_queries import QuestionAnswers
 from workers.branch_notices import BranchNotices
 from workers.cancel_retry_recompute import RunActionAnswers
 from workers.commit_statuses import CommitStatuses
+from workers.count_run_metrics import count_run
 from workers.failure_policy import retry_plan
 from workers.lru_pool import ResourcePool
+from workers.note_next_tick import WHY, note_next_tick
 from workers.plan_queue_items import read_plan_request, read_question
 from workers.pull_request_approvals import PullRequestApprovals
 from workers.pull_request_comments import PullRequestComments
 from workers.results_pull_requests import ResultsPullRequests
-from workers.run_metrics import count_run
-from workers.schedule_ticks import WHY, note_next_tick
+from workers.run_from_plan import summarize_run
 from workers.skip_requested_pushes import SkippedPushes
-from workers.summarize_run import summarize_run
 from workers.superseded_runs import SupersededRuns
 from workers.tick_runs import TickRuns
 

@@ -19,10 +19,10 @@ from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.results.command_placeholders import Paths, declared_outputs, fill_placeholders
 from tea_runner.dataset.save_outputs import FileToSave
 from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 from tea_runner.host.openat import remove_tree
 from tea_runner.host.world_readable_folder import make_world_readable_folder
-from tea_runner.sandbox.environment import (
+from tea_runner.sandbox.execution_environment import (
     DEFAULT_SCRATCH,
     Environment,
     Execution,

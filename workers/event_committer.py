@@ -32,8 +32,8 @@ from tea_runner.flow.commit_events import (
     lost_position,
 )
 from tea_runner.flow.commit_reader import CommitReader, open_commit
-from tea_runner.flow.log_presence import log_presence
 from tea_runner.flow.planning_cache import PlanningCache
+from tea_runner.flow.record_location_logs import log_presence
 from tea_runner.host.fault_point import reached, step
 from tea_runner.ports import RefUpdate
 

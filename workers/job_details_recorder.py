@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from tea_runner.core.planning.datum_previews import (
+from tea_runner.core.planning.job_and_datum_details import (
     MOST_FILES,
     DatumDetails,
     JobDetails,
@@ -14,7 +14,7 @@ from tea_runner.core.planning.datum_previews import (
     picture_type,
 )
 from tea_runner.dataset.save_outputs import FileToSave
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 from workers.run_datums import ComputedDatum
 
 #: Bytes of a picture that is kept, of the beginning of a text, and of all previews of a job.

@@ -33,20 +33,20 @@ from tea_runner.dataset.dataset_base import GitDataset
 from tea_runner.dataset.save_outputs import OutputSaver
 from tea_runner.flow.commit_reader import CommitReader, open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 from tea_runner.host.fault_point import reached, step
 from tea_runner.host.openat import remove_tree
 from tea_runner.host.resource_ledger import Reservation
-from tea_runner.sandbox.environment import Environment, Execution
+from tea_runner.sandbox.execution_environment import Environment, Execution
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
+from workers.apply_tip_gitattributes import ResultsAtTip
 from workers.job_details_recorder import MOST_PICTURE, DetailsRecorder
 from workers.job_report import JobReport
 from workers.leaked_secrets import leaks
 from workers.output_storage_check import refused_by_storage, storing_rules
-from workers.planned_pipeline_of_job import job_pipeline
-from workers.previous_output_image import previous_picture
+from workers.pipeline_at_commit import job_pipeline
+from workers.replaced_image import previous_picture
 from workers.run_datums import DatumRunner
-from workers.store_results_at_tip import ResultsAtTip
 from workers.unpushed_results import Again, UnpushedResults, give_up
 from workers.worker_dependencies import WorkerDependencies
 

@@ -11,7 +11,7 @@ from tea_runner.dataset.attributes import Attributes
 from tea_runner.dataset.dataset_base import GitDataset
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.output_storage_digest import output_storage_digest
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 from tea_runner.host.fault_point import step
 from workers.datum_view_folders import output_directory
 

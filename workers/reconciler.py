@@ -22,7 +22,7 @@ from tea_runner.host.log_redaction import redact_logs
 from tea_runner.wiring import Site
 from workers.commit_statuses import CommitStatuses
 from workers.missed_pull_requests import LostPullRequests
-from workers.schedule_ticks import request_due_plans
+from workers.note_next_tick import request_due_plans
 from workers.superseded_runs import SupersededRuns
 
 log = logging.getLogger(__name__)

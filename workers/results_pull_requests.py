@@ -11,11 +11,11 @@ import logging
 from tea_runner.core.deliveries.registered_webhook import matches_repository
 from tea_runner.core.errors import TeaError
 from tea_runner.core.git.pull_request import ListedPullRequest
-from tea_runner.core.results.proposed_result import proposal_digest
+from tea_runner.core.results.results_pull_request_digest import proposal_digest
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow.advance_outcome import BranchProgress
 from tea_runner.flow.commit_reader import open_commit
-from tea_runner.flow.proposed_changes import proposed_results
+from tea_runner.flow.compare_manifests import proposed_results
 from tea_runner.present import results_pull_request as shown
 from tea_runner.present.forge_page import file_page
 from tea_runner.wiring import Site

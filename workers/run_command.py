@@ -12,7 +12,7 @@ from tea_runner.core.errors import Cancelled, CommandFailed, JobError, TimedOut
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.redact import Redactor
 from tea_runner.core.resource_demand import size_words
-from tea_runner.sandbox.environment import Environment, Execution, Outcome
+from tea_runner.sandbox.execution_environment import Environment, Execution, Outcome
 from workers.last_output_line import LastLine
 
 #: A limit of memory in bytes to the next one.

@@ -13,17 +13,17 @@ from pathlib import Path
 from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import Cancelled, ContentMissing, JobError, OutsideError, TimedOut
 from tea_runner.core.planning.datum_measures import DatumMeasures
-from tea_runner.core.planning.datum_previews import MOST_FILES
+from tea_runner.core.planning.job_and_datum_details import MOST_FILES
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.redact import Redactor
 from tea_runner.dataset.save_outputs import FileToSave
 from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
 from tea_runner.host.fault_point import step
 from tea_runner.host.resource_ledger import Reservation
 from tea_runner.present.visible_text import visible
-from tea_runner.sandbox.environment import Environment, Execution, Limits
+from tea_runner.sandbox.execution_environment import Environment, Execution, Limits
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.scan_outputs import OutputLimits
 from workers.datum_view_folders import (

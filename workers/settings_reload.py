@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable
 
 from tea_runner.core.errors import SettingsError
-from tea_runner.host.controlling_terminal import has_terminal
+from tea_runner.host.has_terminal import has_terminal
 from tea_runner.wiring import Site
 from tea_runner.wiring.settings_files import SettingsFiles
 

@@ -12,7 +12,7 @@ from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.tick_inputs import due_ticks
 from tea_runner.wiring import Site
 from workers.commit_statuses import CommitStatuses
-from workers.schedule_ticks import note_next_tick
+from workers.note_next_tick import note_next_tick
 from workers.superseded_runs import SupersededRuns
 
 log = logging.getLogger(__name__)

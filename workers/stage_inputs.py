@@ -17,7 +17,7 @@ from tea_runner.core.datums.view import Located, View, ViewFile
 from tea_runner.core.errors import ContentMissing, UserError
 from tea_runner.core.pipeline import empty_inputs
 from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 from tea_runner.host.world_readable_folder import make_world_readable_folder
 
 #: Path of a subdataset (empty for the dataset itself) and annex keys of it, to files with their

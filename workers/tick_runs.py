@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from tea_runner.broker.trigger_event_history import ListedEvent
+from tea_runner.broker.recent_trigger_events import ListedEvent
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.start_causes import PipelineStart
 from tea_runner.wiring import Site
 from workers.branch_notices import BranchNotices
-from workers.run_metrics import count_run
+from workers.count_run_metrics import count_run
 from workers.superseded_runs import SupersededRuns
 
 

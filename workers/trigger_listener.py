@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 
-from tea_runner.broker.trigger_event_history import ListedEvent
+from tea_runner.broker.recent_trigger_events import ListedEvent
 from tea_runner.core.errors import OutsideError, QueueError, TeaError
 from tea_runner.core.events.event import Event
 from tea_runner.core.events.trigger import STREAMS, Trigger
@@ -14,9 +14,9 @@ from tea_runner.host.fault_point import reached
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.host.private_folder import make_private_folder
 from tea_runner.wiring import Site
+from workers.bucket_importer import ObjectImporter
 from workers.event_committer import CommittedBatch, EventCommitter
-from workers.object_importer import ObjectImporter
-from workers.stream_reader import StreamReader
+from workers.trigger_source_reader import StreamReader
 
 log = logging.getLogger(__name__)
 

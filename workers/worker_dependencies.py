@@ -13,7 +13,7 @@ from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.worker_requirement import Need
 from tea_runner.core.redact import Redactor
 from tea_runner.host.private_folder import make_private_folder
-from tea_runner.sandbox.environment import Environment, Limits
+from tea_runner.sandbox.execution_environment import Environment, Limits
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.scan_outputs import OutputLimits
 from tea_runner.sandbox.scratch_folder import ScratchFolder

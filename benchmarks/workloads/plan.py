@@ -16,7 +16,7 @@ from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow.commit_reader import open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
-from tea_runner.flow.pipeline_inputs import derive_inputs
+from tea_runner.flow.pipeline_datums import derive_inputs
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.sign_manifest import dataset_signer
 from tea_runner.host import process

@@ -18,7 +18,7 @@ from benchmarks.figure import Book, Plan
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.cli.embedded_forge_setup import free_port
 from tea_runner.core.deliveries.registered_webhook import Webhook
-from tea_runner.forge.webhook_store import WebhookStore
+from tea_runner.forge.registered_webhook_store import WebhookStore
 from tea_runner.host import process
 from tea_runner.host.tool_search_path import tool_path
 

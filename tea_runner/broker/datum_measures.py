@@ -11,7 +11,7 @@ import redis
 from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.core.planning.datum_measures import DatumMeasures, format_measures, parse_measures
-from tea_runner.core.planning.datum_previews import JobDetails, format_details, parse_details
+from tea_runner.core.planning.job_and_datum_details import JobDetails, format_details, parse_details
 
 #: Bytes of one job's measures that are read.
 _MOST_BYTES = 1 << 24

@@ -187,7 +187,7 @@ def asked_ticks(branch: str) -> str:
     return f"asked-ticks:{branch}"
 
 
-@redis_key_pattern("set", "results_signers", _DAY)
+@redis_key_pattern("set", "planner_signing_keys", _DAY)
 def planner_keys() -> str:
     """Fingerprints of the keys with which the planners of this server sign results."""
     return "planner-keys"
@@ -364,19 +364,19 @@ def delivery_counts() -> str:
     return "deliveries"
 
 
-@redis_key_pattern("list", "trigger_event_history", _SHOWN)
+@redis_key_pattern("list", "recent_trigger_events", _SHOWN)
 def events() -> str:
     """The last events of triggers, the newest first, as JSON."""
     return "events"
 
 
-@redis_key_pattern("list", "trigger_event_history", _SHOWN)
+@redis_key_pattern("list", "recent_trigger_events", _SHOWN)
 def starts() -> str:
     """The last ticks and other starts of pipelines, the newest first, as JSON."""
     return "starts"
 
 
-@redis_key_pattern("hash", "trigger_event_history")
+@redis_key_pattern("hash", "recent_trigger_events")
 def event_counts() -> str:
     """Triggers and outcomes to the number of events."""
     return "event-counts"

@@ -12,7 +12,7 @@ import click
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.core.errors import SettingsError
-from workers.host_autoscaler import HostAutoscaler
+from workers.autoscale_hosts import HostAutoscaler
 from workers.job_worker import worker_name
 from workers.process_row import process_row
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import click
 
-from tea_runner.cli.clock_checks import check_clock
+from tea_runner.cli.forge_repository_checks import check_repositories
 from tea_runner.cli.installation_checks import (
     Finding,
     check_annex,
@@ -24,7 +24,7 @@ from tea_runner.cli.installation_checks import (
 )
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
-from tea_runner.cli.repository_checks import check_repositories
+from tea_runner.cli.schedule_checks import check_clock
 from tea_runner.cli.sign_in_checks import check_sign_in
 from tea_runner.core.errors import TeaError
 from tea_runner.host.tool_search_path import tool_variables

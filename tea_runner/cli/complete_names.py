@@ -70,7 +70,7 @@ def _datums(context: Context) -> Iterator[tuple[str, str]]:
     from tea_runner.cli.open_dataset import open_dataset
     from tea_runner.core.datums.datum import shown_label
     from tea_runner.core.errors import UserError
-    from tea_runner.flow.pipeline_inputs import derive_inputs
+    from tea_runner.flow.pipeline_datums import derive_inputs
 
     tip = open_dataset(context).results_tip()
     for pipeline in tip.pipelines:

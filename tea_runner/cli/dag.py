@@ -10,7 +10,7 @@ import click
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import open_dataset, report_problems
 from tea_runner.cli.options import at_option, json_option
-from tea_runner.cli.progress_line import progress_line
+from tea_runner.cli.reading_progress import progress_line
 from tea_runner.core.errors import NotFound
 from tea_runner.core.pipeline import pfs_leaves
 from tea_runner.dataset.local_clone import CloneDataset

@@ -17,13 +17,13 @@ from tea_runner.cli.open_dataset import (
     report_unsaved,
 )
 from tea_runner.cli.options import at_option, json_option, unsaved_option
-from tea_runner.cli.progress_line import progress_line
 from tea_runner.cli.read_resolved_file import read_resolved
+from tea_runner.cli.reading_progress import progress_line
 from tea_runner.core.datums.datum import Datum, shown_label
 from tea_runner.core.errors import UserError
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.pipeline_datums import PipelineInputs, derive_inputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
 from tea_runner.flow.resolve_pipeline import seen_files
 from tea_runner.present.visible_text import visible

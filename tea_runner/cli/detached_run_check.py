@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tea_runner.cli.open_dataset import OpenDataset
 from tea_runner.core.errors import UserError
-from tea_runner.executors.detached_run import DetachedRun, DetachedRunFile
+from tea_runner.executors.detached_slurm_run import DetachedRun, DetachedRunFile
 from tea_runner.executors.slurm_client import ENDED, SlurmClient
 
 

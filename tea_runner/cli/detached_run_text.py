@@ -8,7 +8,7 @@ from typing import Any
 from tea_runner.cli.detached_run_check import detached_run_file, is_under_way
 from tea_runner.cli.open_dataset import OpenDataset
 from tea_runner.core.errors import OutsideError
-from tea_runner.executors.detached_run import DetachedRun
+from tea_runner.executors.detached_slurm_run import DetachedRun
 from tea_runner.executors.job_folder import JobFolder
 from tea_runner.executors.slurm_client import SlurmClient
 

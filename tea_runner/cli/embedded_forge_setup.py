@@ -13,7 +13,7 @@ from typing import Any
 from tea_runner.cli.main import Context
 from tea_runner.core.host_and_port import format_address, local_host
 from tea_runner.forge.embedded import EmbeddedForge
-from tea_runner.forge.webhook_store import WebhookStore
+from tea_runner.forge.registered_webhook_store import WebhookStore
 from tea_runner.settings import Settings, StorageOptions
 
 USER = "me"

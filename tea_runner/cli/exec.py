@@ -23,12 +23,12 @@ from tea_runner.core.spec.variable_values import check_values, read_assignments
 from tea_runner.dataset.dataset_base import GitDataset
 from tea_runner.dataset.save_outputs import FileToSave
 from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.pipeline_datums import PipelineInputs, derive_inputs
 from tea_runner.flow.pipeline_set import UncheckedPipelineSet
+from tea_runner.flow.resolve_variable_values import with_variables
 from tea_runner.flow.tick_inputs import ticks_of_labels
-from tea_runner.flow.variable_values import with_variables
 from tea_runner.host.openat import remove_tree
-from tea_runner.sandbox.environment import Environment
+from tea_runner.sandbox.execution_environment import Environment
 from tea_runner.sandbox.unsandboxed import Unsandboxed
 from workers.run_datums import DatumRunner
 

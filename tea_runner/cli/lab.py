@@ -10,11 +10,11 @@ from functools import partial
 import click
 
 from tea_runner.cli.lab_example import REPOSITORY, push_example
-from tea_runner.cli.lab_servers import ORGANISATION, STORAGE, LabServers
+from tea_runner.cli.lab_gitea_and_minio import ORGANISATION, STORAGE, LabServers
 from tea_runner.cli.local_stack import LocalStack
 from tea_runner.cli.main import Context
+from tea_runner.cli.option_setting_help import named
 from tea_runner.cli.print_run_changes import RunAnnouncer
-from tea_runner.cli.setting_names import named
 from tea_runner.core.errors import TeaError
 
 _PORT = click.IntRange(1, 65535)

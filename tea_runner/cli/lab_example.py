@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tea_runner.cli.demo import find_example
-from tea_runner.cli.lab_servers import ORGANISATION, STORAGE, LabServers
+from tea_runner.cli.lab_gitea_and_minio import ORGANISATION, STORAGE, LabServers
 from tea_runner.host import process
 from tea_runner.host.tool_search_path import tool_variables
 

@@ -16,7 +16,7 @@ import requests
 
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.cli.embedded_forge_setup import EmbeddedAccess, embed_forge, local_web
-from tea_runner.cli.lab_servers import LabServers
+from tea_runner.cli.lab_gitea_and_minio import LabServers
 from tea_runner.cli.main import Context
 from tea_runner.cli.running_server_settings import lent_settings
 from tea_runner.cli.start_checks import require_port, require_sandbox, state_lock

@@ -21,7 +21,7 @@ import click
 from click.core import ParameterSource
 
 from tea_runner import __version__
-from tea_runner.cli.setting_names import named
+from tea_runner.cli.option_setting_help import named
 from tea_runner.cli.verbs import ALIASES, ASK_IF_TYPED, ASK_SERVER, GROUPS, SHORT_HELP, VERBS
 from tea_runner.core.errors import TeaError, UsageError
 

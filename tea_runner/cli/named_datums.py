@@ -12,7 +12,7 @@ import click
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import check_pipelines
 from tea_runner.core.datums.datum import is_label, shown_label
-from tea_runner.core.datums.datum_name_arguments import join_datum_words
+from tea_runner.core.datums.join_pipeline_and_datum_words import join_datum_words
 from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.plan import Decision
 from tea_runner.flow.advance_outcome import BranchProgress

@@ -20,13 +20,13 @@ from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.input_triggers import planning_time
 from tea_runner.flow.local_queue import LocalQueue, LocalRecomputeRequests
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 from tea_runner.flow.pipeline_remarks import pipeline_remarks
 from tea_runner.flow.plan_and_publish import BranchAdvancer
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.host.gc_tuning import gc_paused
 from tea_runner.present.visible_text import visible
-from tea_runner.wiring.clocks import clock_of_clone
+from tea_runner.wiring.schedule_clocks import clock_of_clone
 
 #: Unsaved files that are named.
 _NAMED = 5

@@ -9,8 +9,8 @@ import click
 from tea_runner.cli import complete_names
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import check_pipelines
+from tea_runner.cli.open_unsaved_dataset import open_draft
 from tea_runner.cli.options import json_option
-from tea_runner.cli.unsaved_draft import open_draft
 from tea_runner.core.errors import Refused, UsageError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.spec.datalad_containers import image_digest

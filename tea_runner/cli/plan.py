@@ -12,7 +12,7 @@ from tea_runner.cli.main import Context
 from tea_runner.cli.next_ticks import next_tick_lines, next_ticks
 from tea_runner.cli.open_dataset import check_names, open_dataset, report_remarks, report_unsaved
 from tea_runner.cli.options import at_option, json_option, unsaved_option
-from tea_runner.cli.progress_line import progress_line
+from tea_runner.cli.reading_progress import progress_line
 from tea_runner.core.planning.paused_or_unapproved_work import PlannedWork, WorkLimits, excess
 from tea_runner.core.planning.plan import Plan
 from tea_runner.core.spec.variable_values import all_values
@@ -21,7 +21,7 @@ from tea_runner.flow.pipeline_remarks import pipeline_remarks
 from tea_runner.present.plan_text import plan_json, plan_lines
 from tea_runner.present.state_words import hold_sentence
 from tea_runner.present.visible_text import visible
-from tea_runner.wiring.clocks import clock_of_clone
+from tea_runner.wiring.schedule_clocks import clock_of_clone
 
 
 @click.command("plan")

@@ -12,7 +12,7 @@ import yaml
 from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import NotFound, UsageError, UserError
 from tea_runner.core.planning.resolved_pipeline_file import ResolvedError, recompute_keys
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 from tea_runner.present.visible_text import visible
 
 

@@ -17,7 +17,7 @@ from tea_runner.cli.open_dataset import OpenDataset, open_dataset, report_proble
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.dataset.reproducibility_ledger import ReproducibilityLedger
 from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 from tea_runner.flow.reproduce_datums import reproduce_datums
 from tea_runner.host.openat import remove_tree
 from tea_runner.present.visible_text import visible

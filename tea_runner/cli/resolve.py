@@ -11,7 +11,7 @@ from tea_runner.cli import complete_names
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import check_pipelines, open_dataset, report_problems
 from tea_runner.cli.options import at_option, json_option
-from tea_runner.cli.progress_line import progress_line
+from tea_runner.cli.reading_progress import progress_line
 from tea_runner.core.planning.resolved_pipeline_file import Document, document
 from tea_runner.flow.resolve_pipeline import resolve_spec
 

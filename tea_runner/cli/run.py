@@ -22,11 +22,11 @@ from tea_runner.cli.open_dataset import (
     report_remarks,
     report_unsaved,
 )
+from tea_runner.cli.option_setting_help import named
 from tea_runner.cli.options import json_option, unsaved_option
 from tea_runner.cli.read_resolved_file import PinnedDatums
-from tea_runner.cli.run_detached import begin_detached
 from tea_runner.cli.run_locally import run_locally
-from tea_runner.cli.setting_names import named
+from tea_runner.cli.submit_and_settle_slurm_run import begin_detached
 from tea_runner.core.errors import UsageError
 from tea_runner.dataset.reproducibility_ledger import ReproducibilityLedger
 from tea_runner.flow.advance_outcome import BranchProgress

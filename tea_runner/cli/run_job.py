@@ -12,7 +12,7 @@ from tea_runner.cli.run_locally import new_job_runner
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.planning.job_outcome import JobOutcome
 from tea_runner.executors.job_folder import JobFolder
-from workers.job_threads import run_one_job
+from workers.local_thread_executor import run_one_job
 
 
 @click.command("run-job")

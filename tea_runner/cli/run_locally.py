@@ -23,7 +23,7 @@ from tea_runner.flow.tick_inputs import AskedTicks
 from tea_runner.ports.executor import Executor
 from tea_runner.present.visible_text import visible
 from workers.job_runner import JobRunner
-from workers.job_threads import JobThreads
+from workers.local_thread_executor import JobThreads
 from workers.worker_dependencies import worker_dependencies
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tea_runner.forge.gitea_administrator import GiteaAdministrator
-from tea_runner.forge.webhook_store import WebhookStore
+from tea_runner.forge.registered_webhook_store import WebhookStore
 
 
 def connect_organisation(

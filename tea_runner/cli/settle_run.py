@@ -8,7 +8,7 @@ from tea_runner.cli.detached_run_text import submitted_lines
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import open_dataset
 from tea_runner.cli.run import report_progress
-from tea_runner.cli.run_detached import settle_detached
+from tea_runner.cli.submit_and_settle_slurm_run import settle_detached
 
 
 @click.command("settle-run")

@@ -14,9 +14,9 @@ import click
 
 from tea_runner.cli.config import settings_path
 from tea_runner.cli.main import Context
+from tea_runner.cli.option_setting_help import named
 from tea_runner.cli.options import json_option
 from tea_runner.cli.set_up_organisation import connect_organisation
-from tea_runner.cli.setting_names import named
 from tea_runner.cli.webhook import create_webhook
 from tea_runner.core.deliveries.registered_webhook import is_repository_name
 from tea_runner.core.errors import OutsideError, UsageError, UserError

@@ -28,7 +28,7 @@ from tea_runner.host.openat import remove_tree
 from tea_runner.host.private_folder import make_private_folder
 from tea_runner.host.terminal_relay import relayed_terminal
 from tea_runner.present.visible_text import visible
-from tea_runner.sandbox.environment import Execution, Outcome
+from tea_runner.sandbox.execution_environment import Execution, Outcome
 from workers.job_runner import JobRunner
 from workers.worker_dependencies import worker_dependencies
 

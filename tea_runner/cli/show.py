@@ -8,7 +8,7 @@ import time
 import click
 
 from tea_runner.cli import complete_names, remote_runs
-from tea_runner.cli.datums_from_manifests import with_unlisted_datums
+from tea_runner.cli.add_skipped_datums import with_unlisted_datums
 from tea_runner.cli.downstream_runs import show_downstream
 from tea_runner.cli.find_runs import echo_visible, find_run, styled_state, warn_of_server
 from tea_runner.cli.main import Context

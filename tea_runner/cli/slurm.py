@@ -12,8 +12,8 @@ import click
 
 from tea_runner.cli.local_stack import child_options
 from tea_runner.cli.main import Context
+from tea_runner.cli.option_setting_help import named
 from tea_runner.cli.options import json_option
-from tea_runner.cli.setting_names import named
 from tea_runner.core.errors import OutsideError, SettingsError, UserError
 from tea_runner.executors.slurm_client import SlurmClient
 from tea_runner.executors.slurm_workers import SlurmWorkers

@@ -17,9 +17,9 @@ from tea_runner.cli.open_dataset import (
     report_unsaved,
 )
 from tea_runner.cli.options import at_option, json_option, unsaved_option
-from tea_runner.cli.progress_line import progress_line
+from tea_runner.cli.reading_progress import progress_line
 from tea_runner.flow.check_freshness import check_freshness
-from tea_runner.flow.pipeline_inputs import derive_inputs
+from tea_runner.flow.pipeline_datums import derive_inputs
 from tea_runner.flow.pipeline_remarks import pipeline_remarks
 from tea_runner.present.freshness_text import results_lines, results_rows
 from tea_runner.present.visible_text import visible

@@ -10,7 +10,7 @@ from tea_runner.cli.open_dataset import check_pipelines, open_dataset, report_pr
 from tea_runner.cli.options import json_option
 from tea_runner.cli.run import report_progress
 from tea_runner.cli.run_locally import run_locally
-from tea_runner.wiring.clocks import clock_of_clone
+from tea_runner.wiring.schedule_clocks import clock_of_clone
 
 
 @click.command("tick")

@@ -9,8 +9,8 @@ import click
 
 from tea_runner.cli.local_stack import LocalStack
 from tea_runner.cli.main import Context
+from tea_runner.cli.option_setting_help import named
 from tea_runner.cli.print_run_changes import RunAnnouncer
-from tea_runner.cli.setting_names import named
 
 
 @click.command("up")

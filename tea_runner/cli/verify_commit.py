@@ -9,8 +9,8 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import OpenDataset, open_dataset
+from tea_runner.cli.option_setting_help import named
 from tea_runner.cli.options import json_option
-from tea_runner.cli.setting_names import named
 from tea_runner.core.errors import Refused, UsageError
 from tea_runner.core.git.commit_signature import split_signature
 from tea_runner.dataset.ssh_signature import check_signature

@@ -13,7 +13,7 @@ from tea_runner.cli import complete_names, remote_plan_status_why
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import OpenDataset, open_dataset, report_problems
 from tea_runner.cli.options import at_option, json_option
-from tea_runner.cli.progress_line import progress_line
+from tea_runner.cli.reading_progress import progress_line
 from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import NotFound
 from tea_runner.dataset.path_history import last_writer

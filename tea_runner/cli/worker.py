@@ -14,7 +14,7 @@ import click
 
 from tea_runner.cli.local_stack import child_options
 from tea_runner.cli.main import Context
-from tea_runner.cli.setting_names import named
+from tea_runner.cli.option_setting_help import named
 from tea_runner.cli.start_checks import (
     NO_ENVIRONMENT,
     require_offers,

@@ -20,14 +20,14 @@ from tea_runner.core.results.results_branch import (
     results_branch,
     used_output_branch,
 )
-from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
+from tea_runner.core.results.signed_manifest_row import Accepts, SignedResult, accept_all
 from tea_runner.dataset.annex_branch_files import annex_branch_file, default_largefiles
 from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.convert_result_storage import ResultConverter
 from tea_runner.dataset.described_remotes import parse_remote_log
+from tea_runner.dataset.fetchable_annex_keys import OwnKeys
 from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.dataset.job_result_refs import JobResultRefs
-from tea_runner.dataset.keys_in_annex_branch import OwnKeys
 from tea_runner.dataset.object_reader import ObjectReader
 from tea_runner.dataset.object_writer import ObjectWriter
 from tea_runner.dataset.result_index import ResultIndex

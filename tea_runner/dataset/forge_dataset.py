@@ -19,8 +19,8 @@ from tea_runner.dataset.annex_program import AnnexProgram
 from tea_runner.dataset.archived_content import ArchivedContent
 from tea_runner.dataset.content_storage import SpecialRemotes
 from tea_runner.dataset.dataset_base import GitDataset, TrustedBranches, every_branch
+from tea_runner.dataset.fetchable_annex_keys import OwnKeys
 from tea_runner.dataset.job_result_refs import JobResultRefs
-from tea_runner.dataset.keys_in_annex_branch import OwnKeys
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.dataset.pull_request_approvals import PullApprovals
 from tea_runner.dataset.result_index import ResultIndex

@@ -36,10 +36,10 @@ from tea_runner.dataset.checkout_results import put_results
 from tea_runner.dataset.clone_default_branch import default_branch
 from tea_runner.dataset.content_storage import CloneStorage
 from tea_runner.dataset.dataset_base import GitDataset
+from tea_runner.dataset.fetchable_annex_keys import OwnKeys
 from tea_runner.dataset.git_environment import GitEnvironment
 from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.dataset.job_result_refs import JobResultRefs
-from tea_runner.dataset.keys_in_annex_branch import OwnKeys
 from tea_runner.dataset.result_index import ResultIndex
 from tea_runner.dataset.verify_manifest_signatures import ManifestProofs
 from tea_runner.host import process

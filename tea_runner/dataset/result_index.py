@@ -21,7 +21,7 @@ from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.manifest_text import ManifestError
 from tea_runner.core.results.result import ResultFile
 from tea_runner.core.results.run_conditions import TRUSTED, RunConditions, parse_conditions
-from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
+from tea_runner.core.results.signed_manifest_row import Accepts, SignedResult, accept_all
 from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.dataset.manifest_history import ManifestFile, ManifestReader, manifest_files
 from tea_runner.dataset.result_index_tables import (

@@ -16,7 +16,7 @@ from tea_runner.core.git.annex_paths import log_path
 from tea_runner.core.git.tree import lookup
 from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.core.results.run_conditions import TRUSTED
-from tea_runner.core.results.signed_result import SignedResult
+from tea_runner.core.results.signed_manifest_row import SignedResult
 from tea_runner.dataset.convert_result_storage import ResultConverter
 from tea_runner.dataset.object_reader import ObjectReader
 from tea_runner.dataset.object_writer import ObjectWriter

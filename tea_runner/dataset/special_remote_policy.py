@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tea_runner.core.git.hide_remote_passwords import SHOWN_FIELDS, without_password
+from tea_runner.core.git.special_remote_fields_shown import SHOWN_FIELDS, without_password
 from tea_runner.dataset.described_remotes import DescribedRemote
 
 #: Types of special remotes that the operator may list by name.  All others start programs or use an

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tea_runner.core.datums.datum import is_label
-from tea_runner.core.datums.datum_name_arguments import join_datum_words
+from tea_runner.core.datums.join_pipeline_and_datum_words import join_datum_words
 from tea_runner.core.errors import NotFound
 from tea_runner.core.git.branch_results_scope import queue_namespace, scope_of
 from tea_runner.core.planning.job_record import JobRecord

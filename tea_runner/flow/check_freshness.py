@@ -14,10 +14,10 @@ from tea_runner.core.planning.result_freshness import (
 )
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import Manifest
-from tea_runner.flow.changed_outputs import changed_outputs
 from tea_runner.flow.commit_reader import CommitReader
+from tea_runner.flow.edited_or_missing_outputs import changed_outputs
 from tea_runner.flow.input_triggers import holds, look_at_triggers
-from tea_runner.flow.pipeline_inputs import derive_inputs
+from tea_runner.flow.pipeline_datums import derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.reuse_rule import acceptance_of
 from tea_runner.flow.signed_manifest_rows import unproven_datums

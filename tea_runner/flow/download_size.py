@@ -8,7 +8,7 @@ from tea_runner.core.datums.content_identity import key_size
 from tea_runner.core.datums.file_fact import LinkedFile
 from tea_runner.core.pipeline import empty_inputs
 from tea_runner.flow.make_plan import PlannedCommit
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from tea_runner.core.datums.content_identity import Content
 from tea_runner.core.pipeline import empty_inputs
 from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
 
 

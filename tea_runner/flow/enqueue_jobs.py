@@ -12,7 +12,7 @@ from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.planning.worker_requirement import Offered, need_of, unoffered
 from tea_runner.core.resource_demand import demand_of
 from tea_runner.flow.make_plan import PlannedCommit
-from tea_runner.flow.pipeline_inputs import input_bytes
+from tea_runner.flow.pipeline_datums import input_bytes
 from tea_runner.ports import Dataset, JobQueue
 
 

@@ -16,11 +16,11 @@ from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.output_owners import join
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.make_plan import PlannedCommit
-from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.pipeline_datums import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.read_manifest_statement import inputs_commit
 from tea_runner.flow.resolve_pipeline import seen_files
-from tea_runner.flow.variable_values import with_variables
+from tea_runner.flow.resolve_variable_values import with_variables
 
 #: Opens a commit; None when the clone does not have it.
 OpenTip = Callable[[str], CommitReader | None]

@@ -28,9 +28,9 @@ from tea_runner.core.errors import OutsideError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.core.results.manifest import Manifest
-from tea_runner.flow.changed_outputs import ChangedOutputs
 from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.incremental_changed_outputs import IncrementalChangedOutputs
+from tea_runner.flow.edited_or_missing_outputs import ChangedOutputs
+from tea_runner.flow.incremental_edited_or_missing_outputs import IncrementalChangedOutputs
 from tea_runner.flow.input_changes import file_changes
 from tea_runner.flow.input_links import (
     broken_datums,
@@ -46,16 +46,16 @@ from tea_runner.flow.make_plan import (
     ExaminedPipeline,
     PipelinePlanner,
 )
-from tea_runner.flow.pipeline_inputs import (
+from tea_runner.flow.pipeline_datums import (
     PipelineInputs,
     key_datums,
     list_datums,
     locate_inputs,
 )
 from tea_runner.flow.pipeline_key_parts import SharedInputs, shared_inputs
+from tea_runner.flow.pipeline_plan_cache import PipelineMemory
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.resolve_at import resolve_at
-from tea_runner.flow.settled_plan_cache import PipelineMemory
 
 _NO_MANIFEST = Manifest()
 
@@ -133,7 +133,7 @@ class IncrementalPlanner(PipelinePlanner):
     def derive_inputs(
         self, tip: CommitReader, pipeline: Pipeline, before: Manifest = _NO_MANIFEST
     ) -> PipelineInputs:
-        """See :func:`~tea_runner.flow.pipeline_inputs.derive_inputs`."""
+        """See :func:`~tea_runner.flow.pipeline_datums.derive_inputs`."""
         pipeline = resolve_at(tip, pipeline)
         memory = self._untouched(tip, pipeline)
         if memory is not None:
@@ -223,7 +223,7 @@ class IncrementalPlanner(PipelinePlanner):
     def changed_outputs(
         self, tip: CommitReader, pipeline: Pipeline, before: Manifest
     ) -> ChangedOutputs:
-        """See :func:`~tea_runner.flow.changed_outputs.changed_outputs`."""
+        """See :func:`~tea_runner.flow.edited_or_missing_outputs.changed_outputs`."""
         return self._differences.of(tip, pipeline, before)
 
     # -- decisions ---------------------------------------------------------------------------

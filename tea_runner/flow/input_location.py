@@ -14,11 +14,11 @@ from tea_runner.core.git.tree import LINK, TREE, TreeEntry, lookup
 from tea_runner.core.glob.matcher import Glob
 from tea_runner.core.pipeline import Pfs, Pipeline
 from tea_runner.flow.commit_reader import CommitReader
+from tea_runner.flow.deleted_folders import was_folder
 from tea_runner.flow.follow_links import Followed, within
 from tea_runner.flow.linked_folders import LinkedFolders
 from tea_runner.flow.nested_datasets import KEEP, FoundFiles, NestedDatasets, left_out
 from tea_runner.flow.read_manifest import read_manifest
-from tea_runner.flow.vanished_folders import was_folder
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from tea_runner.core.results.reserved_names import CODE_FOLDER
 from tea_runner.core.spec.code_patterns import CodePatterns
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.input_location import join
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 
 #: Paths that links lead to, up to which each is looked at in every plan.
 _MANY = 1000

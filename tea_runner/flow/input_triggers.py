@@ -24,7 +24,7 @@ from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.spec.schedule import ScheduleClock
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.input_location import InputLocation, join
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 from tea_runner.flow.read_manifest_statement import inputs_commit
 
 

@@ -11,7 +11,7 @@ from tea_runner.core.pipeline import pfs_leaves
 from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 from tea_runner.flow.pipeline_key_parts import code_digest
 
 

@@ -10,12 +10,12 @@ from tea_runner.core.git.branch_results_scope import results_prefix
 from tea_runner.core.planning.plan import KeyedDatum, KnownResult, PipelinePlan, decide
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.results.result import Result
-from tea_runner.core.results.signed_result import Accepts
-from tea_runner.flow.changed_outputs import ChangedOutputs
+from tea_runner.core.results.signed_manifest_row import Accepts
 from tea_runner.flow.commit_reader import CommitReader
+from tea_runner.flow.edited_or_missing_outputs import ChangedOutputs
 from tea_runner.flow.key_format_changes import name_format_changes
 from tea_runner.flow.output_storage_digest import output_storage_digest
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 from tea_runner.flow.reuse_rule import Acceptance
 from tea_runner.ports import Dataset, Failure
 

@@ -21,7 +21,7 @@ from tea_runner.core.spec.unmet_needs import unmet_needs
 from tea_runner.flow.ambiguous_input import refuse_ambiguous, refuse_foreign_home
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.input_location import locate_input
-from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.pipeline_datums import PipelineInputs, derive_inputs
 from tea_runner.flow.resolve_image import UnavailableImage, resolve_image
 from tea_runner.flow.unreferenced_code import unnamed_code
 from tea_runner.flow.why_no_datums import why_no_datums

@@ -18,21 +18,21 @@ from tea_runner.core.planning.plan import (
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.run_conditions import RunScope
-from tea_runner.core.results.signed_result import Accepts, accept_all
+from tea_runner.core.results.signed_manifest_row import Accepts, accept_all
 from tea_runner.flow.ambiguous_input import refuse_ambiguous_inputs
-from tea_runner.flow.changed_outputs import (
+from tea_runner.flow.commit_reader import CommitReader
+from tea_runner.flow.edited_or_missing_outputs import (
     NO_CHANGED_OUTPUTS,
     ChangedOutputs,
     changed_outputs,
 )
-from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.input_triggers import (
     PipelineTriggers,
     holds,
     look_at_triggers,
 )
 from tea_runner.flow.key_lookup import Failures, KeyLookup, Recompute, Sentences
-from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.pipeline_datums import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.resolve_image import UnavailableImage
 from tea_runner.flow.reuse_rule import acceptance_of
@@ -102,13 +102,13 @@ class PipelinePlanner:
     def derive_inputs(
         self, tip: CommitReader, pipeline: Pipeline, before: Manifest
     ) -> PipelineInputs:
-        """See :func:`~tea_runner.flow.pipeline_inputs.derive_inputs`."""
+        """See :func:`~tea_runner.flow.pipeline_datums.derive_inputs`."""
         return derive_inputs(tip, pipeline, before)
 
     def changed_outputs(
         self, tip: CommitReader, pipeline: Pipeline, before: Manifest
     ) -> ChangedOutputs:
-        """See :func:`~tea_runner.flow.changed_outputs.changed_outputs`."""
+        """See :func:`~tea_runner.flow.edited_or_missing_outputs.changed_outputs`."""
         return changed_outputs(tip, pipeline, before)
 
     def decide(

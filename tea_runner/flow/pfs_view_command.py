@@ -13,7 +13,7 @@ from importlib.resources import files
 from tea_runner.core.datums.datum import Datum
 from tea_runner.core.datums.environment_variables import variables
 from tea_runner.core.datums.view import View
-from tea_runner.core.git.object_id import object_id
+from tea_runner.core.git.hash_object import object_id
 from tea_runner.core.git.tree import TREE
 from tea_runner.core.pipeline import cron_leaves, empty_inputs
 from tea_runner.core.results.compose_commit import FinishedDatum
@@ -22,7 +22,7 @@ from tea_runner.core.results.run_record import RecordedCommand, escape, exec_com
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.input_location import join
 from tea_runner.flow.nested_datasets import is_housekeeping
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
 
 #: The program's text, as it is in datasets.

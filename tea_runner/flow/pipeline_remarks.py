@@ -15,7 +15,7 @@ from tea_runner.core.spec.field_reader import FOR_CLUSTERS
 from tea_runner.core.spec.unmet_needs import unmet_needs
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.input_location import locate_input
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 from tea_runner.flow.why_no_datums import why_no_datums
 
 

@@ -24,8 +24,8 @@ from tea_runner.core.results.run_conditions import run_scope
 from tea_runner.core.spec.schedule import ScheduleClock
 from tea_runner.flow import compare_recomputed
 from tea_runner.flow.advance_outcome import BranchProgress, PipelineProgress
-from tea_runner.flow.changed_outputs import put_back_sentence
 from tea_runner.flow.commit_reader import open_commit
+from tea_runner.flow.edited_or_missing_outputs import put_back_sentence
 from tea_runner.flow.enqueue_jobs import enqueue_jobs, keep_running_jobs, keys_in_flight
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.input_triggers import planning_time, with_triggers
@@ -41,9 +41,9 @@ from tea_runner.flow.publish_pipeline import (
     publish_pipeline,
     settled_job_refs,
 )
+from tea_runner.flow.resolve_variable_values import without_published
 from tea_runner.flow.tick_inputs import AskedTicks, due_ticks, with_asked
 from tea_runner.flow.tracked_subdatasets import moved
-from tea_runner.flow.variable_values import without_published
 from tea_runner.ports import Dataset, JobQueue, RecomputeRequests
 
 #: Plans in one call.  A branch that others push to all the time is continued with the next push.

@@ -17,7 +17,7 @@ from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.core.results.result import Result
 from tea_runner.flow.compare_recomputed import judge_recomputed
 from tea_runner.flow.make_plan import PlannedCommit
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.recorded_command import command_of
 from tea_runner.flow.unchanged_outputs import changes_nothing

@@ -10,14 +10,14 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from tea_runner.core.git.object_id import object_id
+from tea_runner.core.git.hash_object import object_id
 from tea_runner.core.git.tree import PLAIN
 from tea_runner.core.results.command_placeholders import Paths, declared_outputs, record_text
 from tea_runner.core.results.compose_commit import Composition, FinishedDatum, NewEntry
 from tea_runner.core.results.run_record import RecordedCommand
 from tea_runner.flow import pfs_view_command
 from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 
 
 def command_of(

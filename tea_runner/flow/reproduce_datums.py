@@ -18,7 +18,7 @@ from tea_runner.core.planning.recompute_verdict import Outcome, RecomputeVerdict
 from tea_runner.core.results.manifest import Row
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.compare_outputs import differing_paths, is_same_file
-from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.pipeline_datums import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.resolve_at import pin_as_recorded
 

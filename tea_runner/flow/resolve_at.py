@@ -13,8 +13,8 @@ from tea_runner.core.planning.recorded_environment import (
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.resolve_image import resolve_image
+from tea_runner.flow.resolve_variable_values import resolve_variables, with_variables
 from tea_runner.flow.tick_inputs import resolve_ticks
-from tea_runner.flow.variable_values import resolve_variables, with_variables
 
 
 def resolve_at(tip: CommitReader, pipeline: Pipeline) -> Pipeline:

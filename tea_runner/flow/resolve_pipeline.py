@@ -14,7 +14,7 @@ from tea_runner.core.planning.resolved_pipeline_file import (
     pipeline_row,
 )
 from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.pipeline_datums import PipelineInputs, derive_inputs
 from tea_runner.flow.pipeline_key_parts import environment_of
 from tea_runner.flow.prefetch_facts import prefetch_facts
 

@@ -9,9 +9,9 @@ from tea_runner.core.datums.content_identity import GIT, Content
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.run_conditions import ReuseRule, RunScope, parse_conditions
-from tea_runner.core.results.signed_result import SignedResult
+from tea_runner.core.results.signed_manifest_row import SignedResult
 from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 
 #: Hexadecimal digits of a SHA-1 object id.
 _SHA1 = 40

@@ -18,7 +18,7 @@ from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.result import ResultFile
 from tea_runner.core.results.run_conditions import TRUSTED
 from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.pipeline_datums import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.sign_manifest import dataset_signer
 from tea_runner.flow.write_results_commit import captures

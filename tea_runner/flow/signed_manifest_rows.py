@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.manifest_statement import signature_file
-from tea_runner.core.results.signed_result import Accepts, SignedResult
+from tea_runner.core.results.signed_manifest_row import Accepts, SignedResult
 from tea_runner.flow.commit_tree import CommitTree
 from tea_runner.flow.read_manifest_statement import statement_in
 from tea_runner.flow.reuse_rule import Acceptance

@@ -16,7 +16,7 @@ from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.output_owners import join
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.follow_links import LinkedFolder
-from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.pipeline_datums import PipelineInputs, derive_inputs
 from tea_runner.flow.pipeline_key_parts import environment_of
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.read_manifest_statement import inputs_commit

@@ -9,7 +9,7 @@ from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.core.results.compose_commit import FinishedDatum
 from tea_runner.core.results.manifest import Row
 from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.pipeline_datums import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.tick_inputs import ticks_of_labels
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from tea_runner.core.results.reserved_names import CODE_FOLDER
 from tea_runner.core.spec.code_patterns import CodePatterns
 from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 
 #: Datums from which on it matters.
 MANY_DATUMS = 100

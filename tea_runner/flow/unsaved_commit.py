@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tea_runner.core.errors import OutsideError
-from tea_runner.core.git.object_id import object_id
+from tea_runner.core.git.hash_object import object_id
 from tea_runner.core.git.tree import TreeEntry, edit_tree, format_tree
 from tea_runner.core.spec.resource_allowance import ANY_RESOURCES, ResourceAllowance
 from tea_runner.core.spec.unmet_needs import Offer

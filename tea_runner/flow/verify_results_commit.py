@@ -18,22 +18,22 @@ from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN, SUBMODULE, lookup,
 from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.planning.recorded_environment import recorded_variables
 from tea_runner.core.results.manifest import Manifest, Row
+from tea_runner.core.results.network_addresses_of_command import SOURCE
 from tea_runner.core.results.output_owners import join
-from tea_runner.core.results.recorded_sources import SOURCE
 from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.core.results.run_conditions import TRUSTED, parse_conditions
 from tea_runner.core.results.run_record import parse_record, parse_trailers
 from tea_runner.flow import pfs_view_command
 from tea_runner.flow.commit_reader import CommitReader, open_commit
-from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.pipeline_datums import PipelineInputs, derive_inputs
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.read_manifest_statement import read_manifest_statement
 from tea_runner.flow.recorded_command import command_of
 from tea_runner.flow.resolve_image import resolve_image
+from tea_runner.flow.resolve_variable_values import with_variables
 from tea_runner.flow.sign_manifest import ManifestSigner
 from tea_runner.flow.tick_inputs import ticks_of_labels
-from tea_runner.flow.variable_values import with_variables
 from tea_runner.flow.write_results_commit import draft, finish, published
 from tea_runner.ports import Dataset, Subdatasets
 

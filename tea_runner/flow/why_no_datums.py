@@ -9,7 +9,7 @@ from tea_runner.core.datums.enumerate import enumerate_datums
 from tea_runner.core.pipeline import cron_leaves, pfs_leaves
 from tea_runner.core.spec.source_position import input_keys
 from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 
 
 @dataclass(frozen=True, kw_only=True)

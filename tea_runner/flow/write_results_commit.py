@@ -31,10 +31,10 @@ from tea_runner.core.results.run_record import CAUSE, RecordedCommand, format_re
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.distinct_output_names import check_distinct_names
 from tea_runner.flow.empty_file_placeholders import empty_file_contents
-from tea_runner.flow.falsely_claimed_paths import falsely_claimed_paths
-from tea_runner.flow.log_presence import log_presence
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.paths_that_are_no_outputs import falsely_claimed_paths
+from tea_runner.flow.pipeline_datums import PipelineInputs
 from tea_runner.flow.read_manifest import read_manifest
+from tea_runner.flow.record_location_logs import log_presence
 from tea_runner.flow.recorded_command import with_attached_files
 from tea_runner.flow.sign_manifest import ManifestSigner, dataset_signer
 from tea_runner.flow.signed_manifest_rows import manifest_signer

@@ -25,7 +25,7 @@ from tea_runner.core.deliveries.registered_webhook import (
     matches_repository,
 )
 from tea_runner.core.errors import ForgeError
-from tea_runner.core.git.branch_protection import BranchProtection
+from tea_runner.core.git.existing_and_protected_branches import BranchProtection
 from tea_runner.core.git.pull_request import PULL_HEADS, ListedPullRequest
 from tea_runner.core.repository_visibility import Audience
 from tea_runner.forge import post_receive

@@ -9,7 +9,7 @@ from pathlib import Path
 from tea_runner.forge.bitbucket import BitbucketForge
 from tea_runner.forge.bitbucket_accounts import BitbucketAccounts
 from tea_runner.forge.folder import FolderForge
-from tea_runner.forge.folder_accounts import FolderAccounts
+from tea_runner.forge.folder_without_accounts import FolderAccounts
 from tea_runner.forge.gitea import GiteaForge
 from tea_runner.forge.gitea_accounts import GiteaAccounts
 from tea_runner.forge.github import GitHubForge

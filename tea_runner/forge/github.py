@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from tea_runner.core.errors import ForgeError
-from tea_runner.core.git.branch_protection import BranchProtection
+from tea_runner.core.git.existing_and_protected_branches import BranchProtection
 from tea_runner.core.repository_visibility import Audience, Visibility
 from tea_runner.forge.gitea import GiteaForge
 from tea_runner.forge.github_address import github_api_url

@@ -12,7 +12,7 @@ from tea_runner.core.deliveries.registered_webhook import (
     matches_repository,
 )
 from tea_runner.core.errors import ForgeError
-from tea_runner.core.git.branch_protection import BranchProtection
+from tea_runner.core.git.existing_and_protected_branches import BranchProtection
 from tea_runner.core.repository_visibility import Audience, Visibility
 from tea_runner.forge.gitlab_merge_requests import GitLabMergeRequests, project_path
 from tea_runner.forge.ref_listing import RefListing

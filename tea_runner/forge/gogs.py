@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from tea_runner.core.errors import ForgeError
-from tea_runner.core.git.branch_protection import BranchProtection
+from tea_runner.core.git.existing_and_protected_branches import BranchProtection
 from tea_runner.core.git.pull_request import ListedPullRequest
 from tea_runner.core.repository_visibility import Audience
 from tea_runner.forge.gitea import GiteaForge

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tea_runner.host import process
-from tea_runner.host.controlling_terminal import has_terminal
+from tea_runner.host.has_terminal import has_terminal
 from tea_runner.present.visible_text import visible
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from tea_runner.core.git.submodules import Submodule
 from tea_runner.core.planning.recorded_ticks import TickBook
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.results_branch import BranchTips
-from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
+from tea_runner.core.results.signed_manifest_row import Accepts, SignedResult, accept_all
 from tea_runner.ports.git_objects import Objects, TreeStore
 
 #: (ref, new id or "" to delete, expected id or None for "must not exist").

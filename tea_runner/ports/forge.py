@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 from tea_runner.core.deliveries.registered_webhook import ListedWebhook
-from tea_runner.core.git.branch_protection import BranchProtection
+from tea_runner.core.git.existing_and_protected_branches import BranchProtection
 from tea_runner.core.git.pull_request import ListedPullRequest
 from tea_runner.core.repository_visibility import Audience
 

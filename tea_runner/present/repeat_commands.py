@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tea_runner.core.git.hide_remote_passwords import SHOWN_FIELDS, without_password
+from tea_runner.core.git.special_remote_fields_shown import SHOWN_FIELDS, without_password
 
 #: Storages that each clone has, without more words.
 _BUILT_IN = frozenset({"origin", "web", "bittorrent"})

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from tea_runner.core.datums.datum import shown_label
-from tea_runner.core.results.proposed_result import (
+from tea_runner.core.results.results_pull_request_digest import (
     ProposedDatum,
     ProposedOutput,
     proposal_digest,

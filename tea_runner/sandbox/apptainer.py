@@ -19,7 +19,7 @@ from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.host import process
 from tea_runner.sandbox import job_user, resource_limits
 from tea_runner.sandbox.command_mounts import bind_option, mounts, working_directory, writable
-from tea_runner.sandbox.environment import (
+from tea_runner.sandbox.execution_environment import (
     STANDARD_PATHS,
     Execution,
     Limits,

@@ -30,14 +30,14 @@ from tea_runner.sandbox import job_user, resource_limits, seccomp, system_mounts
 from tea_runner.sandbox.attach_network import attached_network, missing_programs
 from tea_runner.sandbox.cgroup import MOUNT, Cgroups
 from tea_runner.sandbox.command_mounts import writable
-from tea_runner.sandbox.environment import (
+from tea_runner.sandbox.etc_folder import EtcFolder
+from tea_runner.sandbox.execution_environment import (
     STANDARD_PATHS,
     Execution,
     Outcome,
     SandboxPaths,
     host_identity,
 )
-from tea_runner.sandbox.etc_folder import EtcFolder
 from tea_runner.sandbox.follow_command import (
     CommandWatch,
     MeasuredEnd,

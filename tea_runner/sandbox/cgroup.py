@@ -24,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tea_runner.sandbox.cgroup_fork_client import CgroupForkClient
-from tea_runner.sandbox.environment import Limits
+from tea_runner.sandbox.execution_environment import Limits
 
 MOUNT = Path("/sys/fs/cgroup")
 #: Bytes of memory of a cgroup that is made for a trial.

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from tea_runner.core.errors import Refused
 from tea_runner.host.world_readable_folder import make_world_readable_folder
-from tea_runner.sandbox.environment import DATASET, PFS, Execution, Mount
+from tea_runner.sandbox.execution_environment import DATASET, PFS, Execution, Mount
 
 #: Paths that no mount may cover: the environment's own.
 _RESERVED = ("/", "/proc", "/dev", "/sys", "/usr", "/etc", "/bin", "/sbin", "/lib", "/lib64")

@@ -29,7 +29,7 @@ from tea_runner.sandbox import job_user
 from tea_runner.sandbox.command_mounts import bind_option, mounts, working_directory, writable
 from tea_runner.sandbox.container_variables import container_variables
 from tea_runner.sandbox.engine_images import ImageMissing, local_image, pull_image
-from tea_runner.sandbox.environment import (
+from tea_runner.sandbox.execution_environment import (
     DEFAULT_SCRATCH,
     STANDARD_PATHS,
     Execution,

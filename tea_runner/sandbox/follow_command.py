@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from tea_runner.sandbox.environment import Execution, Outcome
+from tea_runner.sandbox.execution_environment import Execution, Outcome
 
 End = Literal["exited", "timed_out", "cancelled", "oom", "overflow"]
 

@@ -12,7 +12,7 @@ from tea_runner.sandbox.apptainer import Apptainer
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
 from tea_runner.sandbox.cgroup import MOUNT, Cgroups
 from tea_runner.sandbox.container_engine import ContainerEngine
-from tea_runner.sandbox.environment import Environment
+from tea_runner.sandbox.execution_environment import Environment
 from tea_runner.sandbox.image_policy import NO_IMAGES, ImagePolicy
 from tea_runner.sandbox.network_filter import OWN_NETWORK, NetworkAccess
 from tea_runner.sandbox.unsandboxed import Unsandboxed

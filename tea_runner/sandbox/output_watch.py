@@ -18,7 +18,7 @@ from pathlib import Path
 from tea_runner.host.openat import TooManyEntries, walk
 from tea_runner.host.process import descendants
 from tea_runner.sandbox.command_mounts import writable
-from tea_runner.sandbox.environment import Execution, Limits
+from tea_runner.sandbox.execution_environment import Execution, Limits
 
 #: Checks in a row that could not see all files, after which the command is ended.
 _MOST_INCOMPLETE = 60

@@ -16,7 +16,7 @@ from tea_runner.core.pipeline import SecretReference
 from tea_runner.core.redact import MIN_LENGTH
 from tea_runner.host.world_readable_folder import make_world_readable_folder
 from tea_runner.sandbox.bubblewrap_options import is_loader_variable
-from tea_runner.sandbox.environment import Mount
+from tea_runner.sandbox.execution_environment import Mount
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
-from tea_runner.sandbox.environment import Limits
+from tea_runner.sandbox.execution_environment import Limits
 
 #: Bytes that a process may allocate beyond its memory limit, for the stacks of its threads.
 _STACKS = 1 << 30

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from tea_runner.core.errors import OutsideError
-from tea_runner.sandbox.environment import Execution
+from tea_runner.sandbox.execution_environment import Execution
 from tea_runner.sandbox.follow_command import (
     CommandWatch,
     End,
@@ -33,7 +33,7 @@ class FollowedProcess(NamedTuple):
     overflow: str
     #: Negative for a signal.
     code: int
-    #: As in :class:`~tea_runner.sandbox.environment.Outcome`.
+    #: As in :class:`~tea_runner.sandbox.execution_environment.Outcome`.
     cpu: float | None = None
     memory: int | None = None
 

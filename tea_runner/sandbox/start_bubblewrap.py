@@ -25,8 +25,8 @@ from tea_runner.sandbox import bubblewrap_options, seccomp, system_mounts
 from tea_runner.sandbox.bubblewrap_options import USER, Bind, SandboxLayout
 from tea_runner.sandbox.cgroup_fork_client import in_memory
 from tea_runner.sandbox.command_mounts import mounts, working_directory
-from tea_runner.sandbox.environment import DEFAULT_SCRATCH, Execution
 from tea_runner.sandbox.etc_folder import FILES, EtcFolder
+from tea_runner.sandbox.execution_environment import DEFAULT_SCRATCH, Execution
 from tea_runner.sandbox.follow_command import RunningCommand, end_group, with_terminal
 from tea_runner.sandbox.network_filter import RESOLV_CONF
 

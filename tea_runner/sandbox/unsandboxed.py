@@ -16,7 +16,13 @@ from pathlib import Path
 
 from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.host import process
-from tea_runner.sandbox.environment import Execution, Limits, Outcome, SandboxPaths, host_identity
+from tea_runner.sandbox.execution_environment import (
+    Execution,
+    Limits,
+    Outcome,
+    SandboxPaths,
+    host_identity,
+)
 from tea_runner.sandbox.follow_command import RunningCommand, outcome, with_terminal
 from tea_runner.sandbox.run_process import run_process
 from tea_runner.sandbox.system_mounts import default_path

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from tea_runner.settings.approval_limit_options import LimitsOptions
 from tea_runner.settings.autoscale_options import AutoscaleOptions
 from tea_runner.settings.executor_options import RunOptions, SlurmOptions
 from tea_runner.settings.image_options import ImagesOptions
-from tea_runner.settings.limits_options import LimitsOptions
 from tea_runner.settings.log_options import LogOptions
 from tea_runner.settings.notify_options import NotifyOptions
 from tea_runner.settings.option import MEBI, SecretValue, option

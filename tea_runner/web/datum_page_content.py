@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask import url_for
 
 from tea_runner.core.planning.datum_measures import DatumMeasures
-from tea_runner.core.planning.datum_previews import DatumDetails, JobDetails, Preview
+from tea_runner.core.planning.job_and_datum_details import DatumDetails, JobDetails, Preview
 from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run_status import PipelineStatus
 from tea_runner.present.forge_page import file_page

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from tea_runner.core.errors import NotFound
-from tea_runner.core.planning.datum_previews import DatumDetails, picture_type
+from tea_runner.core.planning.job_and_datum_details import DatumDetails, picture_type
 from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run_status import run_status
 from tea_runner.web import not_found_texts

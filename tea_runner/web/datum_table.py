@@ -12,7 +12,7 @@ from tea_runner.core.planning.run_datum_table import ORDERS, Order
 from tea_runner.core.planning.run_status import DatumStatus
 from tea_runner.core.planning.states import STATES
 from tea_runner.web.page_context import PageContext
-from tea_runner.web.run_views import RunView
+from tea_runner.web.run_page_cache import RunView
 
 #: Rows of one page.
 _ROWS = 50

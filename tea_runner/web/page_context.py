@@ -19,7 +19,7 @@ from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import RunStatus, run_status
 from tea_runner.present.forge_page import branch_page, forge_page
 from tea_runner.web import not_found_texts
-from tea_runner.web.run_views import MOST_JOBS, RunView, RunViews
+from tea_runner.web.run_page_cache import MOST_JOBS, RunView, RunViews
 from tea_runner.web.visitor import visitor
 from tea_runner.wiring import Site
 

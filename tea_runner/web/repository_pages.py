@@ -29,8 +29,8 @@ from tea_runner.web.cancel_and_retry_pages import add_action_pages
 from tea_runner.web.datum_pages import add_datum_pages
 from tea_runner.web.downstream_pages import add_downstream_pages
 from tea_runner.web.event_pages import add_event_pages
-from tea_runner.web.event_stream_routes import add_event_streams
 from tea_runner.web.job_pages import add_job_pages
+from tea_runner.web.live_update_routes import add_event_streams
 from tea_runner.web.page_context import PageContext, page_of, split_json_suffix
 from tea_runner.web.pull_request_pages import add_pull_request_pages
 from tea_runner.web.run_pages import add_run_pages, run_picture

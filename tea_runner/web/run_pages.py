@@ -20,7 +20,7 @@ from tea_runner.present.time_left import time_left
 from tea_runner.web.cancel_and_retry_pages import run_actions_for
 from tea_runner.web.datum_table import DatumTable, read_choice
 from tea_runner.web.page_context import PageContext, split_json_suffix
-from tea_runner.web.run_views import RunView
+from tea_runner.web.run_page_cache import RunView
 from tea_runner.web.svg_response import svg_response
 from tea_runner.web.visitor import visitor
 

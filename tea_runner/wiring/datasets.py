@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tea_runner.dataset.ssh_signature import Signer
     from tea_runner.dataset.verify_manifest_signatures import ManifestProofs
     from tea_runner.forge.cached_facts import CachedFacts
-    from tea_runner.forge.webhook_store import WebhookStore
+    from tea_runner.forge.registered_webhook_store import WebhookStore
     from tea_runner.ports.forge import Forge
     from tea_runner.settings.storage_and_secret_options import StorageOptions
 
@@ -159,7 +159,7 @@ class DatasetSite(AccountsSite):
     @cached_property
     def webhooks(self) -> WebhookStore:
         """Webhooks through which deliveries are accepted."""
-        from tea_runner.forge.webhook_store import WebhookStore
+        from tea_runner.forge.registered_webhook_store import WebhookStore
 
         return WebhookStore(self.state_folder / "hooks")
 

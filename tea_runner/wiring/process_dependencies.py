@@ -30,13 +30,14 @@ if TYPE_CHECKING:
     from tea_runner.broker.notice_states import NoticeStates
     from tea_runner.broker.plan_requests import PlanRequestStore
     from tea_runner.broker.planner_query_store import QuestionStore
+    from tea_runner.broker.planner_signing_keys import ResultsSigners
     from tea_runner.broker.publication_counts import BranchPublicationCounts
     from tea_runner.broker.pull_request_notes import PullRequestNotes
     from tea_runner.broker.queue_consistency import QueueConsistency
+    from tea_runner.broker.recent_trigger_events import EventList
     from tea_runner.broker.recompute_requests import BranchRecomputeRequests
     from tea_runner.broker.redis_server import ServerFacts
     from tea_runner.broker.repair_log import RepairLog
-    from tea_runner.broker.results_signers import ResultsSigners
     from tea_runner.broker.rq_consumer import QueueConsumer
     from tea_runner.broker.rq_queues import Handler, Queues
     from tea_runner.broker.run_store import RunStore
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from tea_runner.broker.signing_key_fingerprint import QueueKeyFingerprint
     from tea_runner.broker.superdataset_triggers import SuperdatasetStore
     from tea_runner.broker.token_store import TokenStore
-    from tea_runner.broker.trigger_event_history import EventList
     from tea_runner.broker.workers_and_queues import Fleet
     from tea_runner.core.spec.schedule import ScheduleClock
 
@@ -187,7 +187,7 @@ class Site(DatasetSite, SandboxSite, TriggersSite):
     @cached_property
     def planner_keys(self) -> ResultsSigners:
         """Keys of all planners of this server."""
-        from tea_runner.broker.results_signers import ResultsSigners
+        from tea_runner.broker.planner_signing_keys import ResultsSigners
 
         return ResultsSigners(self.redis)
 
@@ -293,8 +293,8 @@ class Site(DatasetSite, SandboxSite, TriggersSite):
         return SuperdatasetStore(self.redis, self.plan_requests)
 
     def clock(self, repository: str, branch: str) -> ScheduleClock:
-        """The clock of a branch; see :func:`~tea_runner.wiring.clocks.clock_of_branch`."""
-        from tea_runner.wiring.clocks import clock_of_branch
+        """The clock of a branch; see :func:`~tea_runner.wiring.schedule_clocks.clock_of_branch`."""
+        from tea_runner.wiring.schedule_clocks import clock_of_branch
 
         return clock_of_branch(self, repository, branch)
 
@@ -376,7 +376,7 @@ class Site(DatasetSite, SandboxSite, TriggersSite):
     @cached_property
     def events(self) -> EventList:
         """The last events of triggers."""
-        from tea_runner.broker.trigger_event_history import EventList
+        from tea_runner.broker.recent_trigger_events import EventList
 
         return EventList(self.redis)
 

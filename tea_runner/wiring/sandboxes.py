@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tea_runner.core.spec.unmet_needs import Offer
     from tea_runner.host.resource_ledger import ResourceLedger
     from tea_runner.ports import Images
-    from tea_runner.sandbox.environment import Environment, Limits
+    from tea_runner.sandbox.execution_environment import Environment, Limits
     from tea_runner.sandbox.image_policy import ImagePolicy
     from tea_runner.sandbox.image_registry import ImageRegistries
     from tea_runner.sandbox.kinds import EnvironmentChoice
@@ -217,7 +217,7 @@ class SandboxSite(ProcessSettings):
     @property
     def limits(self) -> Limits:
         """Resource limits of one command."""
-        from tea_runner.sandbox.environment import Limits
+        from tea_runner.sandbox.execution_environment import Limits
 
         sandbox = self.settings.sandbox
         return Limits(

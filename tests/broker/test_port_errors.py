@@ -31,13 +31,14 @@ from tea_runner.broker.metric_counters import MetricCounters
 from tea_runner.broker.notice_states import NoticeStates
 from tea_runner.broker.plan_requests import PlanRequestStore
 from tea_runner.broker.planner_query_store import QuestionStore
+from tea_runner.broker.planner_signing_keys import ResultsSigners
 from tea_runner.broker.publication_counts import BranchPublicationCounts
 from tea_runner.broker.pull_request_notes import PullRequestNote, PullRequestNotes
 from tea_runner.broker.queue_consistency import QueueConsistency
+from tea_runner.broker.recent_trigger_events import EventList
 from tea_runner.broker.recompute_requests import BranchRecomputeRequests
 from tea_runner.broker.redis_server import EvictionPolicy, RedisServer
 from tea_runner.broker.repair_log import RepairLog
-from tea_runner.broker.results_signers import ResultsSigners
 from tea_runner.broker.rq_queues import Queues
 from tea_runner.broker.run_store import RunStore
 from tea_runner.broker.schedule_times import ScheduleTimes
@@ -46,11 +47,10 @@ from tea_runner.broker.sign_in_attempts import SignInAttempts
 from tea_runner.broker.signing_key_fingerprint import QueueKeyFingerprint
 from tea_runner.broker.superdataset_triggers import SuperdatasetStore
 from tea_runner.broker.token_store import TokenStore
-from tea_runner.broker.trigger_event_history import EventList
 from tea_runner.core.errors import QueueError
 from tea_runner.core.planning.approval_or_pause import Order
 from tea_runner.core.planning.asked_tick import AskedTick
-from tea_runner.core.planning.datum_previews import JobDetails
+from tea_runner.core.planning.job_and_datum_details import JobDetails
 from tea_runner.core.planning.planner_query import RunQuestion
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.core.planning.run import Run

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tea_runner.broker.live_processes import ProcessFacts, ProcessKind
+from tea_runner.broker.recent_trigger_events import ListedEvent
 from tea_runner.broker.redis_server import RedisServer
-from tea_runner.broker.trigger_event_history import ListedEvent
-from tea_runner.cli.clock_checks import check_clock
+from tea_runner.cli.schedule_checks import check_clock
 from tea_runner.cli.trigger_source_checks import check_source
 from tea_runner.core.events.trigger import Trigger
 from tea_runner.wiring import Site

@@ -18,6 +18,7 @@ WITHOUT = {
     "demo",
     "exec",
     "forge serve",
+    "lab",
     "planner",
     "run-job",
     "serve",

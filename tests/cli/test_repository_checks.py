@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tea_runner.cli.forge_repository_checks import check_repositories, check_storages
 from tea_runner.cli.installation_checks import Finding
-from tea_runner.cli.repository_checks import check_repositories, check_storages
 from tea_runner.core.repository_visibility import Audience
 from tea_runner.wiring import Site
 from tests.hostile.forge import HostileForge

@@ -20,7 +20,7 @@ from tea_runner.core.deliveries.gitea_delivery import parse_gitea_delivery
 from tea_runner.core.errors import ForgeError, NotFound, OutsideError, UsageError
 from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.forge.gitea import GiteaForge
-from tea_runner.forge.webhook_store import WebhookStore
+from tea_runner.forge.registered_webhook_store import WebhookStore
 from tests import gitea as real
 from tests.clone import Clone
 from tests.receiver import Recorder

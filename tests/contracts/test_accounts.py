@@ -14,7 +14,7 @@ import pytest
 from tea_runner.core.access import AccessLevel
 from tea_runner.core.errors import ForgeError
 from tea_runner.forge.embedded import EmbeddedForge
-from tea_runner.forge.folder_accounts import FolderAccounts
+from tea_runner.forge.folder_without_accounts import FolderAccounts
 from tea_runner.forge.forge_kinds import ForgeConnection, make_accounts
 from tea_runner.forge.gitea_accounts import GiteaAccounts
 from tea_runner.ports import ForgeAccounts

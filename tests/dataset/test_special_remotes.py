@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.cli.repository_checks import check_results_storage
+from tea_runner.cli.forge_repository_checks import check_results_storage
 from tea_runner.core.errors import Refused
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.dataset.special_remote_policy import Storage

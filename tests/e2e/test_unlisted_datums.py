@@ -9,7 +9,7 @@ import pytest
 from tests.cli.dataset import Said, tea
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, spec
-from workers import summarize_run
+from workers import run_from_plan
 
 LABELS = [f"in:{name}.txt" for name in "abcdef"]
 
@@ -17,7 +17,7 @@ LABELS = [f"in:{name}.txt" for name in "abcdef"]
 @pytest.fixture
 def few(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
     """Six datums of which the last push changed one; runs keep two of the unchanged ones."""
-    monkeypatch.setattr(summarize_run, "_UNCHANGED", 2)
+    monkeypatch.setattr(run_from_plan, "_UNCHANGED", 2)
     files = {f"raw/{name}.txt": f"{name}\n" for name in "abcdef"}
     lab.create(files={**ATTRIBUTES, **files, "up/spec.yml": spec("up", COPY)})
     lab.push()

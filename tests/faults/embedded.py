@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tea_runner.forge.embedded.webhook_payload import RefUpdate
-from tea_runner.forge.webhook_store import WebhookStore
+from tea_runner.forge.registered_webhook_store import WebhookStore
 from tests.e2e.test_whole_way import free_port
 from tests.faults.world import World
 from tests.faulty_forge import Faults, FaultyForge

@@ -17,7 +17,7 @@ from tea_runner.broker.plan_requests import PlanRequestStore
 from tea_runner.broker.queue_consistency import QueueConsistency
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.broker.rq_queues import Queues
-from tea_runner.forge.webhook_store import WebhookStore
+from tea_runner.forge.registered_webhook_store import WebhookStore
 from tea_runner.settings import load_settings
 from tea_runner.web.app import WebDependencies, create_app
 from tests.e2e.conftest import folder_lab

@@ -8,7 +8,7 @@ from tea_runner.core.errors import UserError
 from tea_runner.core.planning.reasons import SENTENCES
 from tea_runner.core.results.run_record import parse_record
 from tea_runner.flow.lint_pipelines import lint_pipelines
-from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.pipeline_datums import PipelineInputs, derive_inputs
 from tests.flow.test_nested_datasets import Group
 from tests.twins.files import Annexed, Content, Gitlink, Symlink
 from tests.twins.lab import MemoryLab

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tea_runner.core.planning.plan import PipelinePlan
-from tea_runner.flow import incremental_changed_outputs, incremental_planner, input_links
+from tea_runner.flow import incremental_edited_or_missing_outputs, incremental_planner, input_links
 from tea_runner.flow.commit_reader import open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
@@ -247,7 +247,7 @@ def test_the_cost_of_a_run_is_linear_in_the_number_of_pipelines(
 
 def test_missing_outputs_of_former_homes_are_evicted(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept of them does not grow with the history of a branch."""
-    monkeypatch.setattr(incremental_changed_outputs, "_MAX_ROWS", 4)
+    monkeypatch.setattr(incremental_edited_or_missing_outputs, "_MAX_ROWS", 4)
     lab = MemoryLab()
     for number in range(10):
         lab.push({"raw/a": str(number), "copy/spec.yml": spec("copy")})

@@ -14,7 +14,7 @@ from tea_runner.flow import nested_datasets
 from tea_runner.flow.commit_reader import CommitReader, open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.make_plan import make_plan
-from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.pipeline_datums import PipelineInputs, derive_inputs
 from tests.flow.test_incremental import facts
 from tests.twins.dataset import MemoryDataset
 from tests.twins.files import Annexed, Content, Gitlink, Symlink

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.core.git.object_id import object_id
+from tea_runner.core.git.hash_object import object_id
 from tea_runner.core.planning.plan import Decision
 from tea_runner.core.results import run_record
 from tea_runner.core.results.run_record import parse_record

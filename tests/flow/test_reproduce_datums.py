@@ -12,7 +12,7 @@ from tea_runner.core.datums.content_identity import blob_content
 from tea_runner.core.errors import CommandFailed, JobError, NotFound, UserError
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 from tea_runner.flow.reproduce_datums import ScratchFile, reproduce_datums
 from tests.twins.files import Symlink
 from tests.twins.lab import MemoryLab, output_of

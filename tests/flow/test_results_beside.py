@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tea_runner.core.git.branch_protection import BranchProtection
 from tea_runner.core.git.branch_results_scope import scope_of
+from tea_runner.core.git.existing_and_protected_branches import BranchProtection
 from tests.twins.dataset import MemoryDataset
 from tests.twins.files import Annexed, Content
 from tests.twins.lab import MemoryLab, failing, output_of

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tea_runner.core.errors import NotFound, OutsideError
-from tea_runner.forge.webhook_store import WebhookStore
+from tea_runner.forge.registered_webhook_store import WebhookStore
 
 
 def test_a_hook_is_kept_and_found_again(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 
 from tea_runner.host.openat import remove_tree
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
-from tea_runner.sandbox.environment import Environment, Execution, Limits
+from tea_runner.sandbox.execution_environment import Environment, Execution, Limits
 from tea_runner.sandbox.system_mounts import interpreters
 
 _PROBES = Path(__file__).with_name("probes.py")

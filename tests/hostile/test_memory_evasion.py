@@ -9,7 +9,7 @@ import pytest
 
 from tea_runner.core.errors import Refused
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
-from tea_runner.sandbox.environment import Execution, Limits
+from tea_runner.sandbox.execution_environment import Execution, Limits
 from tea_runner.sandbox.kinds import EnvironmentChoice, choose_environment, memory_control
 from tests.cli.dataset import tea
 

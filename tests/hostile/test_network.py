@@ -18,7 +18,7 @@ from tea_runner.core.errors import Refused
 from tea_runner.sandbox.apptainer import Apptainer
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
 from tea_runner.sandbox.container_engine import ContainerEngine
-from tea_runner.sandbox.environment import Execution
+from tea_runner.sandbox.execution_environment import Execution
 from tea_runner.sandbox.network_filter import GATEWAY, NAMESERVER, NetworkAccess
 
 _REACH = Path(__file__).with_name("reach.py")

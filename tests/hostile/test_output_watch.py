@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tea_runner.core.errors import OutputRefused
-from tea_runner.sandbox.environment import Limits
+from tea_runner.sandbox.execution_environment import Limits
 from tea_runner.sandbox.scan_outputs import OutputLimits
 from tests.sandbox.conftest import Bench, bench, engines
 from workers.collect_outputs import collect_declared

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.cli.repository_checks import check_repositories
+from tea_runner.cli.forge_repository_checks import check_repositories
 from tea_runner.core.errors import SettingsError
 from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.host import process

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.cli.repository_checks import check_refs
+from tea_runner.cli.forge_repository_checks import check_refs
 from tea_runner.core.errors import CommandError, OutsideError
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, spec, tree

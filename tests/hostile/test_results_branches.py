@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.cli.repository_checks import check_refs
+from tea_runner.cli.forge_repository_checks import check_refs
 from tea_runner.core.git.branch_kinds import exclusion
 from tea_runner.core.git.branch_results_scope import scope_of
 from tests.e2e.pipelines import spec

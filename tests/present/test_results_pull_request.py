@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tea_runner.core.results.proposed_result import (
+from tea_runner.core.results.results_pull_request_digest import (
     ProposedDatum,
     ProposedOutput,
     proposal_digest,

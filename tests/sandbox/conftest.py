@@ -14,7 +14,7 @@ import pytest
 
 from tea_runner.host.openat import remove_tree
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
-from tea_runner.sandbox.environment import Environment, Execution, Outcome, SandboxPaths
+from tea_runner.sandbox.execution_environment import Environment, Execution, Outcome, SandboxPaths
 from tea_runner.sandbox.unsandboxed import Unsandboxed
 
 from .engines import engine

@@ -19,7 +19,7 @@ from tea_runner.host import process
 from tea_runner.host.openat import remove_tree
 from tea_runner.sandbox.apptainer import Apptainer
 from tea_runner.sandbox.container_engine import ContainerEngine
-from tea_runner.sandbox.environment import Environment
+from tea_runner.sandbox.execution_environment import Environment
 
 _PROGRAMS = (
     "sh",

@@ -19,8 +19,8 @@ from tea_runner.host import process
 from tea_runner.sandbox import bubblewrap_options, job_user, seccomp, system_mounts
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
 from tea_runner.sandbox.bubblewrap_options import Bind, SandboxLayout
-from tea_runner.sandbox.environment import Limits, Mount
 from tea_runner.sandbox.etc_folder import EtcFolder
+from tea_runner.sandbox.execution_environment import Limits, Mount
 
 from .conftest import Bench
 

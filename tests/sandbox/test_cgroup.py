@@ -19,7 +19,7 @@ from tea_runner.sandbox.cgroup import (
     _version_2,
 )
 from tea_runner.sandbox.cgroup_fork_client import CgroupForkClient
-from tea_runner.sandbox.environment import Limits
+from tea_runner.sandbox.execution_environment import Limits
 
 
 def test_without_a_limit_there_is_no_group() -> None:

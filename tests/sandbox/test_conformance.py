@@ -15,7 +15,7 @@ import pytest
 
 from tea_runner.core.errors import TeaError
 from tea_runner.host import process
-from tea_runner.sandbox.environment import Limits
+from tea_runner.sandbox.execution_environment import Limits
 
 from .conftest import KINDS, Bench, alive, soon
 
@@ -25,7 +25,7 @@ import sys
 from pathlib import Path
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
 from tea_runner.sandbox.unsandboxed import Unsandboxed
-from tea_runner.sandbox.environment import Execution
+from tea_runner.sandbox.execution_environment import Execution
 
 kind, out, seconds = sys.argv[1:]
 Path(out).mkdir()

@@ -17,7 +17,7 @@ from tea_runner.sandbox import bubblewrap_options, container_engine
 from tea_runner.sandbox.apptainer import Apptainer
 from tea_runner.sandbox.command_mounts import bind_option
 from tea_runner.sandbox.container_engine import ContainerEngine
-from tea_runner.sandbox.environment import Environment, Execution, Limits, Mount
+from tea_runner.sandbox.execution_environment import Environment, Execution, Limits, Mount
 from tea_runner.sandbox.process_identity import process_label
 
 from .conftest import Bench

@@ -14,7 +14,7 @@ from tea_runner.core.errors import Refused
 from tea_runner.core.spec.image_reference import ImageReference, parse_image
 from tea_runner.host import process
 from tea_runner.sandbox.container_engine import ContainerEngine
-from tea_runner.sandbox.environment import Environment
+from tea_runner.sandbox.execution_environment import Environment
 from tea_runner.sandbox.image_lookup import ImageLookup
 from tea_runner.sandbox.image_policy import ImagePolicy
 from tea_runner.sandbox.image_registry import ImageRegistries

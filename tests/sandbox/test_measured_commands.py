@@ -11,7 +11,7 @@ from tea_runner.core.planning.datum_measures import (
     format_measures,
     parse_measures,
 )
-from tea_runner.sandbox.environment import Limits
+from tea_runner.sandbox.execution_environment import Limits
 from tests.sandbox.conftest import Bench, _host, _off
 
 WORK = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done"

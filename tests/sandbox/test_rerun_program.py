@@ -12,7 +12,7 @@ import pytest
 
 from tea_runner.host import process
 from tea_runner.sandbox.container_engine import ContainerEngine
-from tea_runner.sandbox.environment import Environment
+from tea_runner.sandbox.execution_environment import Environment
 
 _PROGRAM = Path(__file__).parents[2] / "tea_runner/sandbox/rerun_program.py"
 #: What every datum here has: copy the input, with its name in upper case.

@@ -17,7 +17,7 @@ from tea_runner.core.results.manifest_statement import Statement, read_signature
 from tea_runner.core.results.result import Result, ResultError, ResultFile, parse_results
 from tea_runner.core.results.results_branch import ResultsPlace
 from tea_runner.core.results.run_conditions import TRUSTED, RunConditions, parse_conditions
-from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
+from tea_runner.core.results.signed_manifest_row import Accepts, SignedResult, accept_all
 from tea_runner.ports import Subdatasets
 from tests.twins.objects import MemoryObjects, MemoryTreeStore
 from tests.twins.results_branches import MemoryResultsBranches

@@ -11,7 +11,7 @@ from pathlib import Path
 from flask import Blueprint, Flask, Response
 
 from tea_runner.core.access import Requirement
-from tea_runner.forge.webhook_store import WebhookStore
+from tea_runner.forge.registered_webhook_store import WebhookStore
 from tea_runner.settings import load_settings
 from tea_runner.web import client_deadlines
 from tea_runner.web.app import WebDependencies, create_app

@@ -14,8 +14,8 @@ from werkzeug.serving import make_server
 
 from tea_runner.broker.job_logs import JobLog
 from tea_runner.core.planning.datum_measures import DatumMeasures
-from tea_runner.core.planning.datum_previews import DatumDetails, JobDetails, Preview
 from tea_runner.core.planning.job import Job
+from tea_runner.core.planning.job_and_datum_details import DatumDetails, JobDetails, Preview
 from tea_runner.core.planning.run import PipelineRun, Run, run_id
 from tea_runner.core.planning.run_datum_states import DatumRow
 from tea_runner.wiring import Site

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tea_runner.core.planning.datum_measures import DatumMeasures
-from tea_runner.core.planning.datum_previews import (
+from tea_runner.core.planning.job_and_datum_details import (
     DatumDetails,
     JobDetails,
     Preview,

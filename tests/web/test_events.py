@@ -13,8 +13,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from tea_runner.broker import redis_keys
+from tea_runner.broker.recent_trigger_events import ListedEvent
 from tea_runner.broker.redis_server import RedisServer
-from tea_runner.broker.trigger_event_history import ListedEvent
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.events.event import Event
 from tea_runner.triggers import event_spool

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tea_runner.core.deliveries.registered_webhook import Webhook
-from tea_runner.forge.webhook_store import WebhookStore
+from tea_runner.forge.registered_webhook_store import WebhookStore
 from tests.web.deliveries import HOOK, NUMBER, ROWS, SECRET, WIRE, WireRow, head, push
 from tests.web.server import Server, serving
 

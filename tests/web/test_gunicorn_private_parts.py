@@ -20,7 +20,7 @@ from collections.abc import Iterator
 import pytest
 
 from tea_runner.core.deliveries.registered_webhook import Webhook
-from tea_runner.forge.webhook_store import WebhookStore
+from tea_runner.forge.registered_webhook_store import WebhookStore
 from tests.web.deliveries import HOOK, NUMBER, PATH, SECRET, head, push
 from tests.web.server import Server, serving
 

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from tea_runner.core.deliveries.registered_webhook import Webhook
 from tea_runner.core.errors import QueueError
-from tea_runner.forge.webhook_store import WebhookStore
+from tea_runner.forge.registered_webhook_store import WebhookStore
 from tea_runner.settings import load_settings
 from tea_runner.web.app import WebDependencies, create_app
 from tests.web import receiver

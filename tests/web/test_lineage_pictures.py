@@ -6,8 +6,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from tea_runner.core.access import AccessLevel
-from tea_runner.core.planning.datum_previews import DatumDetails, JobDetails
 from tea_runner.core.planning.job import Job
+from tea_runner.core.planning.job_and_datum_details import DatumDetails, JobDetails
 from tea_runner.core.planning.run import PipelineRun, Run, run_id
 from tea_runner.core.planning.run_datum_states import DatumRow
 from tea_runner.wiring import Site

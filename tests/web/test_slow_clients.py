@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tea_runner.core.deliveries.registered_webhook import Webhook
-from tea_runner.forge.webhook_store import WebhookStore
+from tea_runner.forge.registered_webhook_store import WebhookStore
 from tests.web.deliveries import HOOK, NUMBER, SECRET, head, push
 from tests.web.server import Server, serving
 

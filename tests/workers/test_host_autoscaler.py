@@ -14,7 +14,7 @@ from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, spec
 from tests.workers.conftest import Counting, faulty_lab
-from workers.host_autoscaler import HostAutoscaler
+from workers.autoscale_hosts import HostAutoscaler
 
 _START = """
 import os, pathlib, sys

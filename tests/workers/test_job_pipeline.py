@@ -10,7 +10,7 @@ from tea_runner.core.errors import OutsideError
 from tea_runner.core.planning.job import Job
 from tests.twins.lab import MemoryLab
 from tests.twins.plans import TWO
-from workers.planned_pipeline_of_job import job_pipeline
+from workers.pipeline_at_commit import job_pipeline
 
 
 def test_other_software_than_planned_is_refused() -> None:

@@ -14,8 +14,8 @@ from tea_runner.core.git.tree import LINK, PLAIN, TreeEntry
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import Manifest, Row
+from tea_runner.core.results.network_addresses_of_command import SOURCE, sources_of
 from tea_runner.core.results.output_owners import CollisionCheck, directory_owners, join, owners
-from tea_runner.core.results.recorded_sources import SOURCE, sources_of
 from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.core.results.run_record import Record, RecordedCommand, exec_command, group_size
 

@@ -23,8 +23,8 @@ from tea_runner.present.json_documents import (
 from tea_runner.web import not_found_texts
 from tea_runner.web.api import schemas
 from tea_runner.web.api.route_description import described
-from tea_runner.web.event_stream_routes import follow_log
 from tea_runner.web.job_pages import send_log
+from tea_runner.web.live_update_routes import follow_log
 from tea_runner.web.page_context import PageContext
 from tea_runner.web.service_pages import workers_document
 from tea_runner.web.visitor import visitor

@@ -290,6 +290,19 @@ class RequestedDocument(Schema):
     )
 
 
+class OfferedResourcesDocument(Schema):
+    """What the workers of one host share; null for any amount."""
+
+    cpus = fields.Float(required=True, allow_none=True)
+    memory = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "Bytes, as is disk."}
+    )
+    disk = fields.Integer(required=True, allow_none=True)
+    gpus = fields.Integer(required=True)
+    gpu_type = fields.String(required=True)
+    labels = fields.List(fields.String(), required=True)
+
+
 class WorkerDocument(Schema):
     """A process that takes jobs or plans."""
 
@@ -310,6 +323,12 @@ class WorkerDocument(Schema):
     disk_free = fields.Integer(required=True)
     disk_total = fields.Integer(required=True)
     offers = fields.List(fields.String(), required=True)
+    resources = fields.Nested(
+        OfferedResourcesDocument,
+        required=True,
+        allow_none=True,
+        metadata={"description": "Null where the worker does not say."},
+    )
     problem = fields.String(required=True)
     since_at = InstantField(required=True)
     heard_at = InstantField(required=True)

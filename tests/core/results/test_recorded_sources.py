@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tea_runner.core.pipeline import Cron, Pipeline, Transform
-from tea_runner.core.results.recorded_sources import sources_of
+from tea_runner.core.results.network_addresses_of_command import sources_of
 
 
 def sources(*cmd: str, network: bool = True, **env: str) -> tuple[str, ...]:

@@ -10,15 +10,15 @@ from tea_runner.core.generational_cache import GenerationalCache
 from tea_runner.core.git.tree import differences
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results.manifest import Manifest, Row
-from tea_runner.flow.changed_outputs import (
+from tea_runner.flow.commit_reader import CommitReader
+from tea_runner.flow.edited_or_missing_outputs import (
     NO_CHANGED_OUTPUTS,
     ChangedOutputs,
     changed_outputs,
     differences_of,
     home_tree,
 )
-from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.falsely_claimed_paths import falsely_claimed_paths
+from tea_runner.flow.paths_that_are_no_outputs import falsely_claimed_paths
 
 #: Changed files of a home up to which differences are found by them.
 _MAX_HOME_CHANGES = 10_000
@@ -41,7 +41,7 @@ class IncrementalChangedOutputs:
         return len(self._found)
 
     def of(self, tip: CommitReader, pipeline: Pipeline, before: Manifest) -> ChangedOutputs:
-        """See :func:`~tea_runner.flow.changed_outputs.changed_outputs`."""
+        """See :func:`~tea_runner.flow.edited_or_missing_outputs.changed_outputs`."""
         tree = home_tree(tip, pipeline)
         manifest, different = self._found.get(tree) or (None, NO_CHANGED_OUTPUTS)
         if manifest is not before:

@@ -25,7 +25,7 @@ from tea_runner.core.events.trigger_position import (
 from tea_runner.core.git import annex_paths
 from tea_runner.core.git.tree import LINK, PLAIN, TREE, TreeEntry, differences, edit_tree, lookup
 from tea_runner.dataset.forge_dataset import ForgeDataset
-from tea_runner.dataset.import_objects import ObjectImport
+from tea_runner.dataset.import_bucket import ObjectImport
 from tea_runner.dataset.object_writer import ObjectWriter
 from tea_runner.flow.commit_events import CommittedEvent, refusal
 from tea_runner.flow.commit_reader import CommitReader

@@ -8,8 +8,8 @@ from tea_runner.core.errors import OutsideError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.job import Job
 from tea_runner.flow.commit_reader import CommitReader
+from tea_runner.flow.resolve_variable_values import with_variables
 from tea_runner.flow.tick_inputs import ticks_of_labels
-from tea_runner.flow.variable_values import with_variables
 
 
 def job_pipeline(tip: CommitReader, job: Job, software: str) -> Pipeline:

@@ -22,7 +22,7 @@ from tea_runner.cli.set_up_organisation import connect_organisation
 from tea_runner.core.host_and_port import format_address
 from tea_runner.forge.gitea_administrator import GiteaAdministrator, is_token_of
 from tea_runner.forge.gitea_server import GiteaServer
-from tea_runner.forge.webhook_store import WebhookStore
+from tea_runner.forge.registered_webhook_store import WebhookStore
 from tea_runner.host.minio_server import MinioServer
 
 #: The organisation whose repositories are processed, and the name of its storage.

@@ -20,7 +20,7 @@ from tea_runner.cli.open_dataset import OpenDataset
 from tea_runner.cli.run_locally import keep_log_of_job
 from tea_runner.core.errors import OutsideError, UserError
 from tea_runner.core.planning.job import Job
-from tea_runner.executors.detached_run import DetachedRun, DetachedRunFile
+from tea_runner.executors.detached_slurm_run import DetachedRun, DetachedRunFile
 from tea_runner.executors.job_folder import JobFolder, make_job_folder
 from tea_runner.executors.slurm_client import SlurmClient
 from tea_runner.executors.slurm_executor import TRIES, failure_of_state

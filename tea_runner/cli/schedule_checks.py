@@ -9,7 +9,7 @@ from tea_runner.cli.installation_checks import Finding
 from tea_runner.core.errors import TeaError
 from tea_runner.present.human_units import duration, instant
 from tea_runner.wiring import Site
-from tea_runner.wiring.clocks import settings_zone
+from tea_runner.wiring.schedule_clocks import settings_zone
 
 _NAME = "schedules"
 #: Rounds of a reconciler after which a tick is overdue: it asks for a plan in each.

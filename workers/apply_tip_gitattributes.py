@@ -13,7 +13,7 @@ from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.dataset.dataset_base import GitDataset
 from tea_runner.dataset.save_outputs import OutputSaver
 from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 from tea_runner.host.fault_point import step
 from workers.datum_view_folders import output_directory
 from workers.output_storage_check import storing_rules

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tea_runner.core.datums.file_fact import LinkedFile
 from tea_runner.core.errors import TeaError, UserError
-from tea_runner.core.planning.datum_previews import picture_type
+from tea_runner.core.planning.job_and_datum_details import picture_type
 from tea_runner.dataset.dataset_base import GitDataset
 from tea_runner.flow.commit_reader import CommitReader
 

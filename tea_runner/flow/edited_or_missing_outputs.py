@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tea_runner.core.datums.content_identity import pointer_key
 from tea_runner.core.git.annex_paths import link_target
-from tea_runner.core.git.object_id import object_id
+from tea_runner.core.git.hash_object import object_id
 from tea_runner.core.git.tree import LINK, TREE, TreeEntry, lookup
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.plan import PipelinePlan

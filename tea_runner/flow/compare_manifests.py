@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tea_runner.core.results.manifest import Manifest, Row
-from tea_runner.core.results.proposed_result import ProposedDatum, ProposedOutput
+from tea_runner.core.results.results_pull_request_digest import ProposedDatum, ProposedOutput
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.read_manifest import read_manifest
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.progress_line import progress_line
+from tea_runner.cli.reading_progress import progress_line
 from tea_runner.core.errors import NotFound, OutsideError, SettingsError
 from tea_runner.core.spec.resource_allowance import ANY_RESOURCES, ResourceAllowance
 from tea_runner.core.spec.unmet_needs import Offer

@@ -18,7 +18,7 @@ from tea_runner.core.planning.plan import (
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.flow.input_changes import MAX_EDITS
 from tea_runner.flow.make_plan import ExaminedPipeline
-from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.pipeline_datums import PipelineInputs
 from tea_runner.flow.pipeline_set import PipelineSet
 
 
