@@ -74,7 +74,8 @@ def test_a_terminal_is_the_commands_own(bench: Bench) -> None:
     ours, theirs = os.openpty()
     try:
         os.write(ours, b"typed\n")
-        words = "[ -t 1 ] && [ -t 2 ] || exit 9; read line; echo $line > $OUT/line; sleep 60"
+        words = "[ -t 1 ] && [ -t 2 ] || exit 9; read line; echo $line > $OUT/.line"
+        words += "; mv $OUT/.line $OUT/line; sleep 60"
 
         def interrupt() -> None:
             soon(lambda: (bench.out / "line").exists())
